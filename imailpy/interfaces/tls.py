@@ -1,0 +1,46 @@
+"""Certificates and contexts."""
+
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface import Interface
+
+
+class ITls(Interface):
+    """Context factories; a reload swaps the certificates behind them."""
+
+    def server(alpn: str) -> Any:
+        """
+        Give the context factory for a listener, for `startTLS` or `listen`.
+
+        Args:
+            alpn: `smtp`, `imap`, `pop3` or `managesieve`: a client that
+                offers ALPN and not this one gets the alert
+                no_application_protocol; one without ALPN is welcome.
+        """
+
+    def client(host_name: str, *, verify: bool) -> Any:
+        """
+        Give the context factory for a stream to `host_name`.
+
+        Args:
+            host_name: For SNI, and for the check where `verify` is set.
+            verify: False for opportunistic TLS [RFC7435].
+        """
+
+    def exporter(transport: Any) -> bytes | None:
+        """
+        The 32 octets of `EXPORTER-Channel-Binding`, context b"" [RFC9266],
+        of a TLS transport; None where there is none.
+        """
+
+    def reload() -> None:
+        """
+        Read the files again.
+
+        Raises:
+            imailpy.errors.MailError: And the old ones stay in use.
+        """

@@ -1,0 +1,220 @@
+"""
+One connection: carries octets between a socket and an engine.
+
+The engine says what the peer wants, one event at a time; the handler of the
+protocol answers it, at once or later. A handler is a coroutine; one that
+never has to wait costs no Deferred at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from imailpy.protocol.engine import Engine
+
+# Octets that may wait unsent before `drained` makes a handler wait. Twisted
+# adds its own 64 KB before it asks a producer to pause.
+MOST_UNSENT = 192 * 1024
+
+
+@implementer(IPushProducer)
+class Connection(Protocol):
+    """
+    Drives one engine.
+
+    A subclass sets `engine` before the connection is made, gives `handle`,
+    and may extend `connectionMade`, `unexpected` and `connectionLost`.
+
+    Attributes:
+        paused: Whether the peer reads more slowly than we write.
+        events_a_turn: After so many events the reactor gets its turn.
+    """
+
+    log = Logger()
+    engine: Engine
+    events_a_turn = 128
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        self.paused = False
+        self.lost = False
+        self._handling: Coroutine[Any, Any, None] | None = None
+        self._drained: list[Deferred[None]] = []
+        self._timer: Any = None
+        self._timeout_s = 0.0
+        self._deadline = 0.0
+        self._turn_asked = False
+
+    # What a subclass gives
+
+    async def handle(self, event: Any) -> None:
+        """Answer one event of the engine."""
+        raise NotImplementedError
+
+    def unexpected(self, failure: Failure) -> None:
+        """A handler failed as nobody foresaw: answer as temporary."""
+        self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def timed_out(self) -> None:
+        """Nothing came for too long."""
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+    # What Twisted calls
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.setTcpNoDelay(True)
+        transport.registerProducer(self, True)
+        self.turn()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.engine.receive(data)
+        if self._timeout_s:
+            self._deadline = self.world.clock.monotonic() + self._timeout_s
+        self.turn()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost = True
+        self.set_timeout(0.0)
+        self.engine.end_of_input()
+        self._let_go()
+        self.turn()
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        self._let_go()
+
+    def stopProducing(self) -> None:
+        self.paused = False
+        self._let_go()
+
+    # What a handler may use
+
+    async def drained(self) -> None:
+        """Send what there is, and wait until the peer has read most of it."""
+        self.flush()
+        if self.paused and not self.lost:
+            waiting: Deferred[None] = Deferred()
+            self._drained.append(waiting)
+            await waiting
+
+    def set_timeout(self, timeout_s: float) -> None:
+        """
+        Call `timed_out` when nothing comes for `timeout_s`; 0: never.
+
+        The timer is not moved with every octet: it looks at the deadline
+        when it fires.
+        """
+        self._timeout_s = timeout_s
+        if not timeout_s:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            return
+        now = self.world.clock.monotonic()
+        self._deadline = now + timeout_s
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.world.clock.call_later(timeout_s, self._look)
+
+    def flush(self) -> None:
+        """Send what the engine has to say, in one write."""
+        octets = self.engine.octets_to_send()
+        if octets and not self.lost:
+            self.transport.write(octets)  # type: ignore[union-attr]
+
+    def turn(self) -> None:
+        """Work off the engine's events until one has to wait."""
+        events = 0
+        while self._handling is None:
+            event = self.engine.next_event()
+            if event is None:
+                break
+            coroutine = self.handle(event)
+            if not self._advance(coroutine):
+                break
+            events += 1
+            if events >= self.events_a_turn or self.paused:
+                self._ask_turn()
+                break
+        self.flush()
+        self._regulate()
+        if self.engine.closing and not self.lost and self._handling is None:
+            self._close()
+
+    # Inside
+
+    def _advance(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """Run a handler; False when it waits for a Deferred."""
+        try:
+            waits_for: Deferred[Any] = coroutine.send(None)
+        except StopIteration:
+            self._handling = None
+            return True
+        except Exception:
+            self._handling = None
+            self._failed(Failure())
+            return True
+        self._handling = coroutine
+        waits_for.addBoth(self._wake, coroutine)
+        return False
+
+    def _wake(self, result: Any, coroutine: Coroutine[Any, Any, None]) -> None:
+        # The Deferred still holds its result: the coroutine takes it there.
+        if self._advance(coroutine):
+            self.turn()
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.failure("a handler failed unexpectedly", failure)
+        if not self.lost:
+            self.unexpected(failure)
+
+    def _let_go(self) -> None:
+        waiting, self._drained = self._drained, []
+        for deferred in waiting:
+            deferred.callback(None)
+        if self._turn_asked is False and not self.lost:
+            self._ask_turn()
+
+    def _ask_turn(self) -> None:
+        if not self._turn_asked:
+            self._turn_asked = True
+            self.world.clock.call_later(0, self._asked_turn)
+
+    def _asked_turn(self) -> None:
+        self._turn_asked = False
+        self.turn()
+
+    def _regulate(self) -> None:
+        """Read from the peer only while the engine wants more."""
+        if self.lost:
+            return
+        transport: Any = self.transport
+        if self.engine.want_input():
+            transport.resumeProducing()
+        else:
+            transport.pauseProducing()
+
+    def _look(self) -> None:
+        self._timer = None
+        left_s = self._deadline - self.world.clock.monotonic()
+        if left_s > 0.001:
+            self._timer = self.world.clock.call_later(left_s, self._look)
+        else:
+            self.timed_out()
+
+    def _close(self) -> None:
+        transport: Any = self.transport
+        transport.unregisterProducer()
+        transport.loseConnection()

@@ -1,0 +1,39 @@
+"""
+The words: values that every room knows.
+
+Nothing here acts; each class says one thing that mail people say.
+"""
+
+from imailpy.mail.credentials import (
+    PasswordCredentials,
+    ProvenCredentials,
+    ScramSecret,
+    Secret,
+)
+from imailpy.mail.decision import ACCEPTED, Decision, Stage, Verdict
+from imailpy.mail.envelope import Envelope, MailParameters, Recipient
+from imailpy.mail.facts import Client
+from imailpy.mail.flags import SystemFlag
+from imailpy.mail.path import NULL_PATH, Path
+from imailpy.mail.reply import Reply
+from imailpy.mail.uidset import UidSet
+
+__all__ = [
+    "ACCEPTED",
+    "NULL_PATH",
+    "Client",
+    "Decision",
+    "Envelope",
+    "MailParameters",
+    "PasswordCredentials",
+    "Path",
+    "ProvenCredentials",
+    "Recipient",
+    "Reply",
+    "ScramSecret",
+    "Secret",
+    "Stage",
+    "SystemFlag",
+    "UidSet",
+    "Verdict",
+]

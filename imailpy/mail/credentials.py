@@ -1,0 +1,82 @@
+"""What somebody shows to sign in."""
+
+from __future__ import annotations
+
+import hmac
+
+from attrs import frozen
+
+
+class Secret:
+    """
+    Octets that must not be seen: printing or logging one shows `***`.
+
+    Comparing takes the same time whatever differs.
+    """
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def reveal(self) -> bytes:
+        """Give the octets to the one function that needs them."""
+        return self._octets
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._octets, other._octets)
+
+    def __hash__(self) -> int:
+        return hash(self._octets)
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+
+@frozen
+class PasswordCredentials:
+    """
+    A name and a password, to be checked.
+
+    Attributes:
+        authcid: Whose password it is, as typed.
+        password: UTF-8 octets, as typed.
+        authzid: Whom to act as; empty means the owner of the password.
+        mechanism: `PLAIN`, `LOGIN`, or `USER` for IMAP LOGIN and POP3 USER.
+    """
+
+    authcid: str
+    password: Secret
+    authzid: str = ""
+    mechanism: str = "PLAIN"
+
+
+@frozen
+class ProvenCredentials:
+    """A name whose owner has already proven itself to the SASL engine."""
+
+    authcid: str
+    authzid: str = ""
+    mechanism: str = "SCRAM-SHA-256"
+
+
+@frozen
+class ScramSecret:
+    """
+    What a server keeps for SCRAM [RFC5802 3].
+
+    Attributes:
+        salt: Octets.
+        iterations: At least 4,096 [RFC7677 4].
+        stored_key: H(ClientKey).
+        server_key: HMAC(SaltedPassword, "Server Key").
+    """
+
+    salt: bytes
+    iterations: int
+    stored_key: Secret
+    server_key: Secret

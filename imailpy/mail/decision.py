@@ -1,0 +1,63 @@
+"""What a check decided, and why."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+
+from imailpy.mail.reply import Reply
+
+
+class Stage(Enum):
+    """A moment at which the realm is asked, in their order."""
+
+    CONNECT = "connect"
+    HELLO = "hello"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    DELIVERY = "delivery"
+
+
+class Verdict(Enum):
+    """What becomes of it; the later in this list, the harder."""
+
+    ACCEPT = "accept"
+    # A validation signal that could not be had: counts as nothing.
+    UNKNOWN = "unknown"
+    # Taken, and kept away from the inbox.
+    QUARANTINE = "quarantine"
+    DEFER = "defer"
+    REJECT = "reject"
+
+
+@frozen
+class Decision:
+    """
+    What a check decided, and why.
+
+    Attributes:
+        verdict: What becomes of it.
+        rule: Stable dotted name, the same in log, manual and tests.
+        reason: For the operator: the facts that decided it.
+        reply: For the peer; tells a stranger nothing about our setup.
+        entry: The configuration entry that was hit: file and line, or object.
+        snapshot: Number of the settings it was decided by; 0 for none.
+    """
+
+    verdict: Verdict
+    rule: str
+    reason: str
+    reply: Reply | None = None
+    entry: str | None = None
+    snapshot: int = 0
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the peer is told no, for now or for good."""
+        return self.verdict in (Verdict.DEFER, Verdict.REJECT)
+
+
+ACCEPTED = Decision(Verdict.ACCEPT, "default.accept", "no check objected")

@@ -1,0 +1,157 @@
+"""
+What an SMTP server session tells its listener, one event at a time.
+
+Each event but `BodyChunk` is answered by `answer`; only then does the next
+one come. Arguments are checked for form, not for meaning.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from imailpy.mail import MailParameters, Path, Recipient
+
+
+@frozen
+class Connected:
+    """The connection stands: answer 220 or a refusal [RFC5321 3.1]."""
+
+
+@frozen
+class Hello:
+    """
+    HELO, EHLO or LHLO.
+
+    A positive answer's text is the host's name; the engine adds the
+    extensions that the session has on offer.
+
+    Attributes:
+        verb: `HELO`, `EHLO` or `LHLO`.
+        name: As said, printable ASCII, at most 255 octets.
+    """
+
+    verb: str
+    name: str
+
+
+@frozen
+class Mail:
+    """MAIL [RFC5321 4.1.1.2]."""
+
+    reverse_path: Path
+    parameters: MailParameters
+
+
+@frozen
+class Rcpt:
+    """RCPT [RFC5321 4.1.1.3]."""
+
+    recipient: Recipient
+
+
+@frozen
+class DataBegins:
+    """
+    DATA, or the first BDAT, of a transaction with recipients.
+
+    Answer 354 to let the message come, anything else to refuse it; the
+    engine sends no 354 to a BDAT [RFC3030 2].
+    """
+
+
+@frozen
+class BodyChunk:
+    """
+    A piece of the message, at most 64 KB, dots unstuffed.
+
+    Needs no answer: the next event may be asked for at once.
+    """
+
+    octets: bytes
+
+
+@frozen
+class EndOfBody:
+    """
+    The message is complete.
+
+    SMTP: `answer` with one reply. LMTP: `answer_each` with one reply for
+    each recipient, in order [RFC2033 4.2]. Either way the transaction is over.
+    """
+
+
+@frozen
+class BodyAborted:
+    """
+    The message will not be completed: RSET between BDATs, a line-ending
+    offence, a size over the limit, the connection lost. Needs no answer;
+    the engine tells the peer what went wrong itself. The transaction is over.
+    """
+
+
+@frozen
+class Authenticate:
+    """
+    AUTH [RFC4954 4].
+
+    Answer with a 334 (through `challenge`), 235, or a refusal.
+
+    Attributes:
+        mechanism: In capitals, one of those on offer.
+        initial: Decoded initial response, None when there was none.
+    """
+
+    mechanism: str
+    initial: bytes | None
+
+
+@frozen
+class AuthenticateResponse:
+    """
+    The client's answer to a challenge.
+
+    Attributes:
+        octets: Decoded; None when the client gave up with `*`: answer 501.
+    """
+
+    octets: bytes | None
+
+
+@frozen
+class StartTls:
+    """STARTTLS [RFC3207]; after a 220 the engine waits for `secured`."""
+
+
+@frozen
+class Verify:
+    """VRFY [RFC5321 3.5.3]."""
+
+    argument: str
+
+
+@frozen
+class Reset:
+    """RSET, or a new EHLO in a transaction; answered by the engine."""
+
+
+@frozen
+class Quit:
+    """QUIT; answered by the engine, after which it is `closing`."""
+
+
+Event = (
+    Connected
+    | Hello
+    | Mail
+    | Rcpt
+    | DataBegins
+    | BodyChunk
+    | EndOfBody
+    | BodyAborted
+    | Authenticate
+    | AuthenticateResponse
+    | StartTls
+    | Verify
+    | Reset
+    | Quit
+)

@@ -1,0 +1,117 @@
+"""The machine as it is."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Any
+
+from zope.interface import implementer
+
+from imailpy.interfaces.world import (
+    ICall,
+    IClock,
+    INetwork,
+    IRandom,
+    IWorld,
+)
+from imailpy.world.real_disk import RealDisk
+from imailpy.world.real_network import RealNetwork
+from imailpy.world.real_threads import RealThreads
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+@implementer(ICall)
+class RealCall:
+    """A delayed call of the reactor."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def cancel(self) -> None:
+        if self._call.active():
+            self._call.cancel()
+
+    def active(self) -> bool:
+        return bool(self._call.active())
+
+
+@implementer(IClock)
+class RealClock:
+    """The reactor's timers, the system's time."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+    def call_later(
+        self, delay_s: float, function: Callable[..., object], *arguments: Any
+    ) -> RealCall:
+        return RealCall(self._reactor.callLater(delay_s, function, *arguments))
+
+
+@implementer(IRandom)
+class RealRandom:
+    """The system's randomness."""
+
+    octets = staticmethod(secrets.token_bytes)
+    below = staticmethod(secrets.randbelow)
+
+    def __init__(self) -> None:
+        self._random = SystemRandom()
+
+    def token(self) -> str:
+        return "".join(
+            _LETTERS[octet & 31] for octet in secrets.token_bytes(20)
+        )
+
+    def uniform(self, low: float, high: float) -> float:
+        return self._random.uniform(low, high)
+
+
+@implementer(IWorld)
+class RealWorld:
+    """
+    Clock, network, disk, randomness and threads of this machine.
+
+    Args:
+        reactor: Twisted's; handed in, so that nobody installs one by
+            importing this.
+    """
+
+    def __init__(self, reactor: Any, host_name: str | None = None) -> None:
+        self._reactor = reactor
+        self.clock: IClock = RealClock(reactor)
+        self.network: INetwork = RealNetwork(reactor)
+        self.disk = RealDisk()
+        self.random: IRandom = RealRandom()
+        self.threads = RealThreads(reactor)
+        self.host_name = host_name or socket.getfqdn()
+        self.exit_code = 0
+
+    def fault_point(self, name: str) -> None:
+        """Nothing happens in production."""
+
+    def die(self, exit_code: int, reason: str) -> None:
+        """
+        Stop the reactor, and have the process exit with `exit_code`.
+
+        `_exitWithCode` is set through twistd's own way out: the reactor's
+        last system event trigger exits, after everything else has stopped.
+        """
+        self.exit_code = exit_code
+        os.write(2, f"imailpy: {reason}: exit {exit_code}\n".encode())
+        self._reactor.addSystemEventTrigger(
+            "after", "shutdown", os._exit, exit_code
+        )
+        if self._reactor.running:
+            self._reactor.callFromThread(self._reactor.stop)

@@ -1,0 +1,1 @@
+"""What many tests share: dialogues, a scripted world, small servers."""
