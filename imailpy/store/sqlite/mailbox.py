@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,10 @@ INFO_COLUMNS = (
 )
 
 
-def info_of(row: tuple[Any, ...]) -> MailboxInfo:
+def info_of(row: Sequence[Any]) -> MailboxInfo:
     """Read a row of `INFO_COLUMNS`."""
-    return MailboxInfo(*row[1:11], bool(row[11]))
+    values: Any = (*row[1:11], bool(row[11]))
+    return MailboxInfo(*values)
 
 
 Loaded = tuple[MailboxInfo, list[tuple[int, int, int, str]], list[str]]
@@ -227,7 +229,7 @@ class SqliteMailbox(SharedMailbox):
         sparse = len(between) > len(here)
         among: tuple[Any, ...] = (here[0], here[-1])
         if sparse:
-            among = (apsw.carray(tuple(here)),)
+            among = (apsw.carray(array("q", here)),)
         try:
             rows: list[tuple[Any, ...]] = self._store.reader.execute(
                 _query(columns, sparse, stale), (self.key, *among)
