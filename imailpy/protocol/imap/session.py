@@ -367,7 +367,9 @@ class ServerSession(Answers):
             if self._verb == "APPEND":
                 most = self.options.append_limit_octets
             self._refuse(refusal)
-            self._skip_unasked(literal, most)
+            # Too big to be kept is too big to be passed over.
+            too_big = refusal.code == b"TOOBIG"
+            self._skip_unasked(literal, -1 if too_big else most)
 
     def _expect_literal(self, literal: Announced) -> None:
         """Let a literal of an argument come, if it is not too big."""
