@@ -59,6 +59,8 @@ class Timeouts:
     block_s: float = 180.0
     end_s: float = 600.0
     quit_s: float = 5.0
+    # One message from MAIL to its last reply, however busy it looks.
+    message_s: float = 7200.0
     # A connection that waits for another message is let go.
     idle_s: float = 2.0
 
@@ -96,6 +98,7 @@ class DeliverySettings:
         recipients_per_message: In one transaction [RFC5321 4.5.3.1.8].
         messages_per_connection: Then a new one is opened.
         claimed_rows: Rows of the queue held in memory.
+        stop_s: At the end, what is in flight gets so long.
         record_again_s: The results could not be written down: wait so long.
         full_return_octets: A larger message is returned as its header
             section, whatever RET said.
@@ -120,6 +123,7 @@ class DeliverySettings:
     recipients_per_message: int = 100
     messages_per_connection: int = 100
     claimed_rows: int = 10_000
+    stop_s: float = 30.0
     record_again_s: float = 5.0
     full_return_octets: int = 1 << 20
     schedule: Schedule = field(factory=Schedule)
