@@ -145,6 +145,15 @@ class IDisk(Interface):
     def read(path: str) -> bytes:
         """Read a small file whole."""
 
+    def read_foreign(path: str, most_octets: int = 1 << 20) -> bytes:
+        """
+        Read a small file of the system that others own, such as
+        `/etc/resolv.conf`: links are followed, the owner does not matter.
+
+        Raises:
+            OSError: Also when it is no regular file, or larger.
+        """
+
     def replace(path: str, octets: bytes) -> None:
         """Write a small file durably and atomically over an old one."""
 
