@@ -246,9 +246,12 @@ async def _body(
         parts.append(blank + extra)
         blank = b" "
     session.write(b"".join(parts))
-    for section in plan.sections:
-        await write_section(session, message, section, blank)
-        blank = b" "
+    try:
+        for section in plan.sections:
+            await write_section(session, message, section, blank)
+            blank = b" "
+    finally:
+        message.release()
     session.write(b")\r\n")
     return True
 

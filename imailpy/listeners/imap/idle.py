@@ -23,13 +23,11 @@ async def idle(session: ImapConnection, command: Idle) -> None:
     every 29 minutes [RFC2177 3].
     """
     session.engine.continuation("Idling")
-    session.idling = True
     session.mailbox_changed()
 
 
 async def idle_done(session: ImapConnection, command: IdleDone) -> None:
     """DONE."""
-    session.idling = False
     session.ok(command, "Done idling")
 
 

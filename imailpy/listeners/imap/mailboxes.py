@@ -18,6 +18,7 @@ from imailpy.protocol.imap.commands import (
     Status,
     Subscribe,
 )
+from imailpy.protocol.imap.state import State
 
 if TYPE_CHECKING:
     from imailpy.listeners.imap.protocol import ImapConnection
@@ -149,7 +150,7 @@ async def delete(session: ImapConnection, command: Delete) -> None:
             view.leaving = False
     if view is not None and view.gone:
         session.deselect()
-        session.engine.deselect()
+        session.engine.set_state(State.AUTHENTICATED)
     session.ok(command, "Deleted")
 
 

@@ -14,7 +14,10 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from imailpy.errors import MailboxNotFound, MailError
 from imailpy.interfaces.directory import Account
@@ -23,7 +26,7 @@ from imailpy.interfaces.realm import IAvatar, IGate, IRealm
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.store import IAccountMail, IStore
 from imailpy.interfaces.tls import ITls
-from imailpy.interfaces.world import IWorld
+from imailpy.interfaces.world import IPool, IWorld
 from imailpy.listeners.connection import Connection
 from imailpy.listeners.imap import (
     append,
@@ -41,9 +44,11 @@ from imailpy.listeners.imap.recent import Recent
 from imailpy.listeners.imap.refusals import refusal_for
 from imailpy.listeners.imap.settings import ImapSettings
 from imailpy.listeners.imap.view import NoSuchNumber, View
+from imailpy.listeners.login import SignIn
 from imailpy.protocol.imap import responses
 from imailpy.protocol.imap.commands import Command
 from imailpy.protocol.imap.session import ServerSession
+from imailpy.protocol.imap.state import State
 
 # So long a command may hold the reactor before others get their turn.
 TURN_S = 0.020
@@ -81,8 +86,12 @@ class Shared:
     provider: Provider[ImapSettings]
     tls: ITls | None
     recent: Recent
+    pool: IPool
+    implicit_tls: bool
+    connections: set[ImapConnection]
 
 
+@implementer(IHandshakeListener)
 class ImapConnection(Connection):
     """
     One client.
@@ -91,8 +100,9 @@ class ImapConnection(Connection):
         gate: Its way through the realm.
         mail: Its mailboxes, once it has signed in.
         view: What it has selected, or None.
-        idling: It is told of changes at once.
         appending: The APPEND under way, or None.
+        exchange: The AUTHENTICATE under way, or None.
+        failures: Logins that were refused.
         settings: As they were when it came.
     """
 
@@ -106,10 +116,12 @@ class ImapConnection(Connection):
         self.settings = shared.provider.current
         self.gate = gate
         self.engine = engine
-        self.idling = False
         self.appending: Appending | None = None
         self.view: View | None = None
-        self.sign_in = sign_in.SignIn(self)
+        self.exchange: SignIn | None = None
+        self.failures = 0
+        self._handshake: Deferred[None] | None = None
+        self._secured = not shared.implicit_tls
         self._mail: IAccountMail | None = None
         self._account: Account | None = None
         self._turn_began = 0.0
@@ -184,7 +196,7 @@ class ImapConnection(Connection):
         """Give the tagged response."""
         if self.view is not None and not self.view.gone:
             self.write(b"".join(self.view.updates(expunges=expunges)))
-        self.engine.tagged(status, text, code)
+        self.engine.tagged(command.tag, status, text, code)
 
     async def send(self, responses: Iterable[bytes]) -> None:
         """Say many complete responses, as fast as the client reads."""
@@ -200,6 +212,11 @@ class ImapConnection(Connection):
                 await self.drained()
         self.write(b"".join(block))
 
+    def turn_is_long(self) -> bool:
+        """Whether this command has held the reactor long enough."""
+        now: float = self.world.clock.monotonic()
+        return now - self._turn_began >= TURN_S
+
     async def breathe(self) -> None:
         """
         Let others have their turn, and the client read.
@@ -209,7 +226,7 @@ class ImapConnection(Connection):
         """
         await self.drained()
         clock = self.world.clock
-        if clock.monotonic() - self._turn_began >= TURN_S:
+        if self.turn_is_long():
             turn: Deferred[None] = Deferred()
             clock.call_later(0, turn.callback, None)
             await turn
@@ -277,7 +294,7 @@ class ImapConnection(Connection):
             return
         if self.view.gone:
             self._send_away()
-        elif self.idling:
+        elif self.engine.idling:
             self.write(b"".join(self.view.updates(expunges=True)))
             self.flush()
 
@@ -285,9 +302,42 @@ class ImapConnection(Connection):
         """Its mailbox is gone, and nothing said of it would be right."""
         self.deselect()
         self.engine.bye("Mailbox was deleted")
+
+    # TLS and the end
+
+    async def handshake_done(self) -> None:
+        """Wait for TLS where it comes first."""
+        if not self._secured:
+            self._handshake = Deferred()
+            await self._handshake
+
+    def start_tls(self) -> None:
+        """Send what there is, then begin TLS."""
+        self.flush()
+        transport: Any = self.transport
+        transport.startTLS(self.shared.tls.server("imap"))
+
+    def handshakeCompleted(self) -> None:
+        transport: Any = self.transport
+        handle = transport.getHandle()
+        version = handle.get_protocol_version_name()
+        self.gate.secured(f"{version} {handle.get_cipher_name()}")
+        self._secured = True
+        sign_in.renew_offer(self)
+        waiting, self._handshake = self._handshake, None
+        if waiting is not None:
+            waiting.callback(None)
+
+    def shut_down(self) -> None:
+        """The server stops: nobody is cut off in the middle of an answer."""
+        self.engine.bye("Server is shutting down", b"UNAVAILABLE")
         self.turn()
 
     # What the base class asks for
+
+    def connectionMade(self) -> None:
+        self.shared.connections.add(self)
+        super().connectionMade()
 
     async def handle(self, event: Any) -> None:
         self._turn_began = self.world.clock.monotonic()
@@ -295,16 +345,12 @@ class ImapConnection(Connection):
         try:
             await self._execute(event)
         except ConnectionGone:
-            pass
+            self._in_literal = False
         finally:
             self._busy = False
         view = self.view
-        if view is not None and view.gone and not view.leaving:
-            self._send_away_soon()
-
-    def _send_away_soon(self) -> None:
-        self.deselect()
-        self.engine.bye("Mailbox was deleted")
+        if view is not None and view.gone:
+            self._send_away()
 
     async def _execute(self, event: Any) -> None:
         try:
@@ -315,17 +361,19 @@ class ImapConnection(Connection):
             if self._in_literal or not isinstance(event, Command):
                 raise
             self.record_refusal(event, error)
-            status, text, code = refusal_for(
-                error, into=isinstance(error, TryCreate)
-            )
+            into = isinstance(error, TryCreate)
+            status, text, code = refusal_for(error, into=into)
             self.answer(event, status, text, code)
 
     def unexpected(self, failure: Failure) -> None:
-        """Say SERVERBUG and nothing of the failure; framing unsure: go."""
+        """Tell that there is a bug, and nothing more of it [RFC5530 3]."""
         self.record("imap.failed", failure=failure.type.__name__)
-        if self._in_literal or not self.engine.fail():
+        tag = self.engine.open_tag
+        if tag is None or self._in_literal:
             transport: Any = self.transport
             transport.abortConnection()
+            return
+        self.engine.tagged(tag, "NO", "Internal error", b"SERVERBUG")
 
     def timed_out(self) -> None:
         transport: Any = self.transport
@@ -336,10 +384,13 @@ class ImapConnection(Connection):
         self.engine.bye("Autologout", b"UNAVAILABLE")
         self.turn()
 
-    def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.shared.connections.discard(self)
         super().connectionLost(reason)
         self.deselect()
         self.drop_appending()
+        if self.gate.avatar is not None:
+            self.gate.avatar.logout()
         self.gate.closed()
 
 

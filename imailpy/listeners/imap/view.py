@@ -220,13 +220,17 @@ class View:
         """Whether this session was the first to be told of it."""
         return any(first <= uid <= last for first, last in self._recent_spans)
 
+    def recent_positions(self) -> Spans:
+        """Give the positions of recent messages."""
+        spans = [
+            self._by_uid(first, last, False)
+            for first, last in self._recent_spans
+        ]
+        return [span for span in spans if span is not None]
+
     def recent_count(self) -> int:
         """Count the recent messages among those told."""
-        return sum(
-            bisect_right(self.uids, last, 0, self.exists)
-            - bisect_left(self.uids, first, 0, self.exists)
-            for first, last in self._recent_spans
-        )
+        return sum(end - start for start, end in self.recent_positions())
 
     def present(self, uids: Sequence[int]) -> list[int]:
         """Leave out the messages that are gone by now."""
