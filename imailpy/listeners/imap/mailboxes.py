@@ -141,14 +141,9 @@ async def delete(session: ImapConnection, command: Delete) -> None:
     others that have it open are sent away [RFC9051 6.3.5].
     """
     view = session.view
-    if view is not None and view.mailbox.info.name == command.mailbox:
-        view.leaving = True
-    try:
-        await session.mail.delete(command.mailbox)
-    finally:
-        if view is not None:
-            view.leaving = False
-    if view is not None and view.gone:
+    mine = view is not None and view.mailbox.info.name == command.mailbox
+    await session.mail.delete(command.mailbox)
+    if mine:
         session.deselect()
         session.engine.set_state(State.AUTHENTICATED)
     session.ok(command, "Deleted")

@@ -54,7 +54,6 @@ class View:
         uids: UIDs as told; only the first `exists` of them count.
         exists: Messages the session was told of.
         gone: The mailbox was deleted.
-        leaving: This session is deleting it and knows.
     """
 
     __slots__ = (
@@ -66,7 +65,6 @@ class View:
         "_recent_spans",
         "exists",
         "gone",
-        "leaving",
         "mailbox",
         "read_only",
         "recent_from",
@@ -84,7 +82,6 @@ class View:
         self.mailbox = mailbox
         self.read_only = read_only
         self.gone = False
-        self.leaving = False
         self._changed = changed
         self._recent = recent
         # First and last UIDs that are recent for this session.
