@@ -7,7 +7,7 @@ all or none. What can be refused is refused before the first octet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, define
 
@@ -159,7 +159,7 @@ async def aborted(session: ImapConnection, event: AppendAborted) -> None:
     session.drop_appending()
 
 
-EXECUTORS = {
+EXECUTORS: dict[type, Any] = {
     AppendMessage: announce,
     BodyChunk: chunk,
     EndOfBody: end_of_body,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imailpy.interfaces.store import Copied
 from imailpy.protocol.imap import responses
@@ -66,4 +66,4 @@ def _code(copied: Copied) -> bytes | None:
     )
 
 
-EXECUTORS = {Copy: copy, Move: move, Expunge: expunge}
+EXECUTORS: dict[type, Any] = {Copy: copy, Move: move, Expunge: expunge}

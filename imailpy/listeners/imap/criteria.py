@@ -88,9 +88,7 @@ def row_test(key: SearchKey) -> tuple[Column, RowTest]:
     day = key.day
     if key.field == "sent":
         return Column.LISTED_FIELDS, lambda fields: _sent(fields, fits, day)
-    column = (
-        Column.SAVE_DATE if key.field == "saved" else Column.INTERNAL_DATE
-    )
+    column = Column.SAVE_DATE if key.field == "saved" else Column.INTERNAL_DATE
     return column, lambda seconds: fits(seconds // DAY_S, day)
 
 
@@ -121,7 +119,7 @@ async def text_matches(
     session: ImapConnection, message: Message, keys: Sequence[TextHas]
 ) -> list[bool]:
     """Tell which texts are in the body, or in body and header sections."""
-    left = {key: False for key in keys}
+    left = dict.fromkeys(keys, False)
     room = MOST_OF_MESSAGE
     shift = message.prefix_octets
     in_header = any(key.header for key in keys)
@@ -164,9 +162,7 @@ async def _look_into(
         found[key] = match
 
 
-def _in_part(
-    octets: bytes, part: Part, texts: tuple[str, ...]
-) -> list[bool]:
+def _in_part(octets: bytes, part: Part, texts: tuple[str, ...]) -> list[bool]:
     text = part_text(octets, part).casefold()
     return [needle in text for needle in texts]
 

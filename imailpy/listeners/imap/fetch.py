@@ -35,9 +35,7 @@ PORTION = 256
 _SEEN = int(SystemFlag.SEEN)
 
 # Item -> its place in the template, the column, how a value is rendered.
-_ITEMS: dict[
-    str, tuple[bytes, Column, Callable[[Any], bytes] | None]
-] = {
+_ITEMS: dict[str, tuple[bytes, Column, Callable[[Any], bytes] | None]] = {
     "UID": (b"UID %d", Column.UID, None),
     "INTERNALDATE": (
         b"INTERNALDATE %b",
@@ -167,9 +165,7 @@ async def _rows(
     return [row[0] for row in rows], rows
 
 
-def _numbers(
-    view: View, portion: Spans, uids: Sequence[int]
-) -> Any:
+def _numbers(view: View, portion: Spans, uids: Sequence[int]) -> Any:
     numbers = numbers_of(portion)
     return numbers if len(numbers) == len(uids) else map(view.number, uids)
 
@@ -240,19 +236,20 @@ async def _body(
     message = Message(view.mailbox, dict(zip(plan.columns, row, strict=True)))
     if not await message.open_for(plan.sections):
         return False
-    parts = [plan.line % (view.number(uid), *values)]
+    head = [plan.line % (view.number(uid), *values)]
     blank = b" " if values else b""
     if extra:
-        parts.append(blank + extra)
+        head.append(blank + extra)
         blank = b" "
-    session.write(b"".join(parts))
     try:
-        for section in plan.sections:
-            await write_section(session, message, section, blank)
-            blank = b" "
+        with session.one_response():
+            session.write(b"".join(head))
+            for section in plan.sections:
+                await write_section(session, message, section, blank)
+                blank = b" "
+            session.write(b")\r\n")
     finally:
         message.release()
-    session.write(b")\r\n")
     return True
 
 
@@ -278,4 +275,4 @@ async def _mark_seen(
     return frozenset(unseen)
 
 
-EXECUTORS = {Fetch: fetch}
+EXECUTORS: dict[type, Any] = {Fetch: fetch}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imailpy.protocol.imap.commands import Idle, IdleDone, Noop
 
@@ -31,4 +31,4 @@ async def idle_done(session: ImapConnection, command: IdleDone) -> None:
     session.ok(command, "Done idling")
 
 
-EXECUTORS = {Noop: noop, Idle: idle, IdleDone: idle_done}
+EXECUTORS: dict[type, Any] = {Noop: noop, Idle: idle, IdleDone: idle_done}

@@ -106,9 +106,7 @@ def _selected(command: List, entry: Entry) -> bool:
     wanted = command.selection
     if "SUBSCRIBED" in wanted and not entry.subscribed:
         return False
-    if "SPECIAL-USE" in wanted and not (
-        entry.info and entry.info.special_use
-    ):
+    if "SPECIAL-USE" in wanted and not (entry.info and entry.info.special_use):
         return False
     if "SUBSCRIBED" in wanted or "SPECIAL-USE" in wanted:
         return True
@@ -141,7 +139,9 @@ def _line(command: List, entry: Entry) -> Line:
     attributes: list[str] = []
     if entry.info is None:
         # [RFC5258 3]: the old word where the client may not know the new.
-        attributes.append("\\NonExistent" if command.extended else "\\Noselect")
+        attributes.append(
+            "\\NonExistent" if command.extended else "\\Noselect"
+        )
     attributes.append("\\HasChildren" if entry.parent else "\\HasNoChildren")
     if entry.subscribed and (
         "SUBSCRIBED" in command.returns or "SUBSCRIBED" in command.selection

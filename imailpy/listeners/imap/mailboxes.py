@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imailpy.interfaces.store import DELIMITER, MailboxInfo
 from imailpy.listeners.imap import listing
@@ -55,9 +55,7 @@ async def list_(session: ImapConnection, command: List) -> None:
 async def lsub(session: ImapConnection, command: Lsub) -> None:
     """LSUB of rev1."""
     if not command.pattern:
-        session.untagged(
-            responses.listing("", ["\\Noselect"], verb=b"LSUB")
-        )
+        session.untagged(responses.listing("", ["\\Noselect"], verb=b"LSUB"))
         session.ok(command, "Listed")
         return
     mailboxes = await session.mail.mailboxes()
@@ -160,12 +158,10 @@ async def subscribe(session: ImapConnection, command: Subscribe) -> None:
     """SUBSCRIBE and UNSUBSCRIBE; the mailbox need not exist."""
     name = command.mailbox.removesuffix(DELIMITER)
     await session.mail.subscribe(name, command.subscribed)
-    session.ok(
-        command, "Subscribed" if command.subscribed else "Unsubscribed"
-    )
+    session.ok(command, "Subscribed" if command.subscribed else "Unsubscribed")
 
 
-EXECUTORS = {
+EXECUTORS: dict[type, Any] = {
     List: list_,
     Lsub: lsub,
     Namespace: namespace,

@@ -8,7 +8,7 @@ new, taking a breath, and what happens when something fails.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,10 +45,8 @@ from imailpy.listeners.imap.refusals import refusal_for
 from imailpy.listeners.imap.settings import ImapSettings
 from imailpy.listeners.imap.view import NoSuchNumber, View
 from imailpy.listeners.login import SignIn
-from imailpy.protocol.imap import responses
 from imailpy.protocol.imap.commands import Command
 from imailpy.protocol.imap.session import ServerSession
-from imailpy.protocol.imap.state import State
 
 # So long a command may hold the reactor before others get their turn.
 TURN_S = 0.020
@@ -56,9 +54,8 @@ TURN_S = 0.020
 # Octets that are handed to the transport at once.
 _BLOCK = 64 * 1024
 
-Executor = Callable[[Any, Any], Awaitable[None]]
-
-EXECUTORS: dict[type, Executor] = {
+# Command or event -> the coroutine that executes it.
+EXECUTORS: dict[type, Any] = {
     **sign_in.EXECUTORS,
     **mailboxes.EXECUTORS,
     **select.EXECUTORS,
@@ -126,7 +123,7 @@ class ImapConnection(Connection):
         self._account: Account | None = None
         self._turn_began = 0.0
         self._telling = False
-        self._in_literal = False
+        self._in_response = False
         self._busy = False
 
     # What executors use
@@ -198,11 +195,11 @@ class ImapConnection(Connection):
             self.write(b"".join(self.view.updates(expunges=expunges)))
         self.engine.tagged(command.tag, status, text, code)
 
-    async def send(self, responses: Iterable[bytes]) -> None:
+    async def send(self, said: Iterable[bytes]) -> None:
         """Say many complete responses, as fast as the client reads."""
         block: list[bytes] = []
         size = 0
-        for response in responses:
+        for response in said:
             block.append(response)
             size += len(response)
             if size >= _BLOCK:
@@ -235,16 +232,16 @@ class ImapConnection(Connection):
             raise ConnectionGone
 
     @contextmanager
-    def literal(self) -> Iterator[None]:
+    def one_response(self) -> Iterator[None]:
         """
-        The octets of a literal are being said.
+        A response is being said in pieces.
 
         Whatever fails now ends the connection: the client would take any
-        word for octets of the literal.
+        word for a part of this response.
         """
-        self._in_literal = True
+        self._in_response = True
         yield
-        self._in_literal = False
+        self._in_response = False
 
     @contextmanager
     def trying_to_create(self) -> Iterator[None]:
@@ -311,11 +308,11 @@ class ImapConnection(Connection):
             self._handshake = Deferred()
             await self._handshake
 
-    def start_tls(self) -> None:
+    def start_tls(self, tls: ITls) -> None:
         """Send what there is, then begin TLS."""
         self.flush()
         transport: Any = self.transport
-        transport.startTLS(self.shared.tls.server("imap"))
+        transport.startTLS(tls.server("imap"))
 
     def handshakeCompleted(self) -> None:
         transport: Any = self.transport
@@ -345,7 +342,7 @@ class ImapConnection(Connection):
         try:
             await self._execute(event)
         except ConnectionGone:
-            self._in_literal = False
+            self._in_response = False
         finally:
             self._busy = False
         view = self.view
@@ -358,7 +355,7 @@ class ImapConnection(Connection):
         except NoSuchNumber:
             self.answer(event, "BAD", "No such message number")
         except MailError as error:
-            if self._in_literal or not isinstance(event, Command):
+            if self._in_response or not isinstance(event, Command):
                 raise
             self.record_refusal(event, error)
             into = isinstance(error, TryCreate)
@@ -367,9 +364,9 @@ class ImapConnection(Connection):
 
     def unexpected(self, failure: Failure) -> None:
         """Tell that there is a bug, and nothing more of it [RFC5530 3]."""
-        self.record("imap.failed", failure=failure.type.__name__)
+        self.record("imap.failed", failure=type(failure.value).__name__)
         tag = self.engine.open_tag
-        if tag is None or self._in_literal:
+        if tag is None or self._in_response:
             transport: Any = self.transport
             transport.abortConnection()
             return

@@ -15,13 +15,6 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from imailpy.interfaces.store import Column
-from imailpy.listeners.imap.matching import (
-    Leaf,
-    Program,
-    marks,
-    program_for,
-)
-from imailpy.listeners.imap.sections import Message, columns_for
 from imailpy.listeners.imap.criteria import (
     LISTED,
     Listed,
@@ -29,6 +22,13 @@ from imailpy.listeners.imap.criteria import (
     row_test,
     text_matches,
 )
+from imailpy.listeners.imap.matching import (
+    Leaf,
+    Program,
+    marks,
+    program_for,
+)
+from imailpy.listeners.imap.sections import Message, columns_for
 from imailpy.listeners.imap.view import View
 from imailpy.mail import UidSet
 from imailpy.protocol.imap import responses
@@ -147,6 +147,7 @@ class Work:
         size = self.program.size
         for leaf in self.program.leaves:
             key = leaf.key
+            values: bytes | bytearray
             if isinstance(key, HasFlag):
                 bit = int(key.flag)
                 values = bytes([flags & bit != 0 for flags, _ in rows])
@@ -207,7 +208,10 @@ class Work:
         ]
         if not tests:
             return
-        columns = [Column.UID, *dict.fromkeys(column for _, column, _ in tests)]
+        columns = [
+            Column.UID,
+            *dict.fromkeys(column for _, column, _ in tests),
+        ]
         table = _Table([leaf for leaf, _, _ in tests], self.program.size)
         for portion in _portions(positions):
             for at, row in await self._rows(portion, columns):
@@ -317,4 +321,4 @@ def _with_keyword(rows: Sequence[tuple[int, str]], keyword: str) -> bytes:
     return bytes(values)
 
 
-EXECUTORS = {Search: search}
+EXECUTORS: dict[type, Any] = {Search: search}

@@ -68,9 +68,7 @@ class Message:
         row: Of `columns_for` and UID.
     """
 
-    def __init__(
-        self, mailbox: IMailbox, row: Mapping[Column, Any]
-    ) -> None:
+    def __init__(self, mailbox: IMailbox, row: Mapping[Column, Any]) -> None:
         self.uid: int = row[Column.UID]
         self.size_octets: int = row[Column.SIZE]
         self.prefix_octets: int = row[Column.PREFIX_SIZE]
@@ -87,9 +85,7 @@ class Message:
             self._structure = Structure.unpack(self._packed)
         return self._structure
 
-    def find(
-        self, part: tuple[int, ...], what: str
-    ) -> tuple[int, int] | None:
+    def find(self, part: tuple[int, ...], what: str) -> tuple[int, int] | None:
         """Give (start, end) of a section, None when there is none."""
         if not part and not what:
             return 0, self.size_octets
@@ -180,14 +176,11 @@ async def _stream(
     session: ImapConnection, message: Message, start: int, end: int
 ) -> None:
     left = end - start
-    if not left:
-        return
-    with session.literal():
-        for chunk in message.chunks(start, end):
-            for at in range(0, len(chunk), PIECE):
-                session.write(chunk[at : at + PIECE])
-                if left > PIECE:
-                    await session.breathe()
-            left -= len(chunk)
-        if left:
-            raise Truncated(f"{left} octets of a body are missing")
+    for chunk in message.chunks(start, end):
+        for at in range(0, len(chunk), PIECE):
+            session.write(chunk[at : at + PIECE])
+            if left > PIECE:
+                await session.breathe()
+        left -= len(chunk)
+    if left:
+        raise Truncated(f"{left} octets of a body are missing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imailpy.listeners.imap.view import View
 from imailpy.mail import SystemFlag
@@ -109,7 +109,7 @@ def _code(
     )
 
 
-EXECUTORS = {
+EXECUTORS: dict[type, Any] = {
     Select: select,
     Close: close,
     Unselect: unselect,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from imailpy.errors import LoginMalformed
+from imailpy.errors import LoginCancelled, LoginMalformed
 from imailpy.interfaces.realm import IAvatar
 from imailpy.listeners.imap.refusals import refusal_for
 from imailpy.listeners.login import (
@@ -78,11 +78,12 @@ async def start_tls(session: ImapConnection, command: StartTls) -> None:
     The engine has dropped what came behind the command in the same breath,
     and offers nothing that was learnt before [SECURITY B2.1].
     """
-    if session.shared.tls is None:
+    tls = session.shared.tls
+    if tls is None:
         session.no(command, "TLS is not available", b"UNAVAILABLE")
         return
     session.ok(command, "Begin TLS now")
-    session.start_tls()
+    session.start_tls(tls)
     session.engine.secured()
 
 
@@ -107,9 +108,7 @@ def renew_offer(session: ImapConnection) -> None:
 async def login(session: ImapConnection, command: Login) -> None:
     """LOGIN."""
     sign_in = SignIn(session.world, session.gate, on_offer(session))
-    outcome = await sign_in.password(
-        command.user, command.password.reveal()
-    )
+    outcome = await sign_in.password(command.user, command.password.reveal())
     _answer(session, command, outcome)
 
 
@@ -141,7 +140,7 @@ def _answer(
     if isinstance(outcome, SignedIn):
         _welcome(session, command, outcome.avatar)
         return
-    if isinstance(outcome.error, LoginMalformed):
+    if isinstance(outcome.error, LoginMalformed | LoginCancelled):
         session.answer(command, "BAD", outcome.error.public)
     else:
         status, text, code = refusal_for(outcome.error)
@@ -158,7 +157,7 @@ def _welcome(
     session.ok(command, "Signed in")
 
 
-EXECUTORS = {
+EXECUTORS: dict[type, Any] = {
     Connected: connected,
     Id: identify,
     Enable: enable,

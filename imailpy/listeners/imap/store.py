@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imailpy.interfaces.store import FlagChange
 from imailpy.listeners.imap.view import Spans, View
@@ -34,7 +34,9 @@ async def store(session: ImapConnection, command: Store) -> None:
     complete = True
     if not command.silent:
         for portion in view.pieces(spans, PORTION):
-            complete = await _tell(session, view, command, portion) and complete
+            complete = (
+                await _tell(session, view, command, portion) and complete
+            )
             await session.breathe()
     # [RFC5530 3]: the client may want to issue NOOP.
     code = None if complete or command.by_uid else b"EXPUNGEISSUED"
@@ -67,4 +69,4 @@ async def _tell(
     return len(uids) == len(asked)
 
 
-EXECUTORS = {Store: store}
+EXECUTORS: dict[type, Any] = {Store: store}
