@@ -54,7 +54,7 @@ class LoginSettings:
     hash_queue: int = 100
     host_delimiters: str = "%"
     default_domain: str = ""
-    scram_iterations: int = 10_000
+    scram_iterations: int = 4096
 
 
 @frozen
@@ -87,4 +87,4 @@ class RealmSettings:
     login: LoginSettings = field(factory=LoginSettings)
     hello: HelloTexts = field(factory=HelloTexts)
     postmaster: Path | None = None
-    box_delimiters: str = "+"
+    box_delimiters: str = "+-"
