@@ -54,9 +54,7 @@ class FetchTests(SynchronousTestCase):
 
     def test_items_come_as_asked(self) -> None:
         """Every item is given in the order asked for."""
-        said = self.client.say(
-            "FETCH 1 (RFC822.SIZE FLAGS UID INTERNALDATE)"
-        )
+        said = self.client.say("FETCH 1 (RFC822.SIZE FLAGS UID INTERNALDATE)")
         size = len(SIMPLE) + len(b"X-P: 1\r\n")
         self.assertEqual(
             said[0],
