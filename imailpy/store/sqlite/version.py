@@ -11,7 +11,7 @@ from __future__ import annotations
 from imailpy.errors import StoreRefused
 
 _FIXED = (3, 51, 3)
-_BACKPORTS = {(3, 50): 7, (3, 44): 6}
+_BACKPORTS: dict[tuple[int, ...], int] = {(3, 50): 7, (3, 44): 6}
 
 
 def has_wal_reset_bug(version: str) -> bool:
