@@ -298,7 +298,8 @@ class Answers:
     def _forget_command(self) -> None:
         """Be ready for the next command."""
         # Text and literals of a command that is read in several pieces.
-        self._command = bytearray()
+        if self._command:
+            self._command = bytearray()
         self._text_octets = 0
         # Octets of a literal that are still to come; whether the client
         # waits for us before it sends them.
