@@ -1,0 +1,93 @@
+"""Counters and figures in Prometheus' text format, for loopback scrapers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    generate_latest,
+)
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from imailpy.interfaces.store import IStore
+
+
+class Meters:
+    """
+    What is counted.
+
+    Figures of the store are asked for when somebody looks, not before.
+    """
+
+    def __init__(self, store: IStore) -> None:
+        self._store = store
+        self._registry = CollectorRegistry()
+        self._events = Counter(
+            "imailpy_events",
+            "Things that happened, by their name in the log",
+            ["event"],
+            registry=self._registry,
+        )
+        self._figures = Gauge(
+            "imailpy_figure",
+            "Sizes and counts, as in imailctl status",
+            ["name"],
+            registry=self._registry,
+        )
+        self._counters: dict[str, Any] = {}
+
+    def count(self, event: str) -> None:
+        """Count one event."""
+        counter = self._counters.get(event)
+        if counter is None:
+            counter = self._counters[event] = self._events.labels(event)
+        counter.inc()
+
+    async def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        figures: dict[str, Any] = dict(await self._store.figures())
+        for state, count in (await self._store.queue.counts()).items():
+            figures[f"queue_{state}"] = count
+        for name, value in figures.items():
+            if isinstance(value, (int, float)):
+                self._figures.labels(name).set(value)
+        return generate_latest(self._registry)
+
+
+class MetricsPage(Resource):
+    """GET /metrics."""
+
+    isLeaf = True
+
+    def __init__(self, meters: Meters) -> None:
+        super().__init__()
+        self._meters = meters
+
+    def render_GET(self, request: Request) -> int:
+        """Answer once the store has told its figures."""
+
+        def give(text: bytes) -> None:
+            request.setHeader("Content-Type", "text/plain; version=0.0.4")
+            request.write(text)
+            request.finish()
+
+        def fail(failure: Failure) -> None:
+            request.setResponseCode(503)
+            request.finish()
+
+        if request.path != b"/metrics":
+            request.setResponseCode(404)
+            return b""  # type: ignore[return-value]
+        Deferred.fromCoroutine(self._meters.text()).addCallbacks(give, fail)
+        return NOT_DONE_YET
+
+
+def site(meters: Meters) -> Site:
+    """The factory for a listening port."""
+    return Site(MetricsPage(meters))

@@ -1,0 +1,1 @@
+"""Header sections, structure, text, reports."""
