@@ -38,7 +38,7 @@ def _open(path: str, flags: int) -> int:
     return descriptor
 
 
-def _check_private(status: os.stat_result, path: str) -> None:
+def _check_secret(status: os.stat_result, path: str) -> None:
     """Refuse a secret that others may read or have put there."""
     if status.st_uid not in (0, os.geteuid()):
         raise OSError(errno.EPERM, "owned by another user", path)
@@ -121,7 +121,7 @@ class RealDisk:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EPERM, "not a regular file", path)
             if private:
-                _check_private(status, path)
+                _check_secret(status, path)
             octets = file.read(most_octets + 1)
         if len(octets) > most_octets:
             raise OSError(errno.EFBIG, "too large", path)
