@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from attrs import frozen
 from zope.interface import Attribute, Interface
 
 T = TypeVar("T")
@@ -124,6 +125,22 @@ class IFile(Interface):
         """Close; says nothing about durability."""
 
 
+@frozen
+class FileStatus:
+    """
+    What a file is.
+
+    Attributes:
+        regular: A file, and nothing else.
+        mode: Permission bits.
+        size_octets: Its length.
+    """
+
+    regular: bool
+    mode: int
+    size_octets: int
+
+
 class IDisk(Interface):
     """
     Files below directories of ours. Errors are `OSError`.
@@ -144,6 +161,15 @@ class IDisk(Interface):
 
     def read(path: str) -> bytes:
         """Read a small file whole."""
+
+    def read_given(path: str) -> bytes:
+        """
+        Read a small file whole that an operator has put somewhere: it may
+        be another user's and behind a symbolic link.
+        """
+
+    def status(path: str) -> FileStatus | None:
+        """What an operator's file is, None when there is none."""
 
     def replace(path: str, octets: bytes) -> None:
         """Write a small file durably and atomically over an old one."""

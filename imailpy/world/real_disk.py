@@ -18,7 +18,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from imailpy.interfaces.world import IDisk, IFile
+from imailpy.interfaces.world import FileStatus, IDisk, IFile
 
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -101,6 +101,21 @@ class RealDisk:
     def read(self, path: str) -> bytes:
         with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
             return file.read()
+
+    def read_given(self, path: str) -> bytes:
+        with open(path, "rb") as file:
+            return file.read()
+
+    def status(self, path: str) -> FileStatus | None:
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return None
+        return FileStatus(
+            stat.S_ISREG(found.st_mode),
+            stat.S_IMODE(found.st_mode),
+            found.st_size,
+        )
 
     def replace(self, path: str, octets: bytes) -> None:
         new = f"{path}.new"
