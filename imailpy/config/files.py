@@ -19,9 +19,6 @@ from imailpy.interfaces.world import IDisk
 from imailpy.mail import Secret
 from imailpy.world.real_disk import RealDisk
 
-_OTHERS_MAY_READ = 0o077
-_MOST_PASSWORD = 1024
-
 
 def load(path: str, disk: IDisk | None = None) -> Configuration:
     """
@@ -32,7 +29,7 @@ def load(path: str, disk: IDisk | None = None) -> Configuration:
         OSError: The file cannot be read.
     """
     disk = disk or RealDisk()
-    octets = disk.read_given(path)
+    octets = disk.read_foreign(path)
     try:
         text = octets.decode()
     except UnicodeDecodeError as error:
@@ -71,7 +68,8 @@ def parse(
 
 def read_password(path: str, disk: IDisk) -> Secret:
     """Read the one line of a password file; raises `OSError`."""
-    return Secret(disk.read_given(path)[:_MOST_PASSWORD].rstrip(b"\r\n"))
+    octets = disk.read_operator_file(path, private=True)
+    return Secret(octets.partition(b"\n")[0].rstrip(b"\r"))
 
 
 def _named_files(
@@ -97,19 +95,11 @@ def _file(
 ) -> Iterator[tuple[KeyPath, str]]:
     """Look whether a file is there, and who may read it."""
     try:
-        status = disk.status(name)
+        octets = disk.read_operator_file(name, private=secret)
+    except FileNotFoundError:
+        yield path, f"{name} does not exist"
     except OSError as error:
         yield path, f"{name}: {error.strerror}"
-        return
-    if status is None:
-        yield path, f"{name} does not exist"
-    elif not status.regular:
-        yield path, f"{name} is not a file"
-    elif not status.size_octets:
-        yield path, f"{name} is empty"
-    elif secret and status.mode & _OTHERS_MAY_READ:
-        yield (
-            path,
-            f"others than the owner may read {os.path.basename(name)}; "
-            f"run: chmod 600 {name}",
-        )
+    else:
+        if not octets.strip():
+            yield path, f"{name} is empty"

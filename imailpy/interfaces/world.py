@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from attrs import frozen
 from zope.interface import Attribute, Interface
 
 T = TypeVar("T")
@@ -125,22 +124,6 @@ class IFile(Interface):
         """Close; says nothing about durability."""
 
 
-@frozen
-class FileStatus:
-    """
-    What a file is.
-
-    Attributes:
-        regular: A file, and nothing else.
-        mode: Permission bits.
-        size_octets: Its length.
-    """
-
-    regular: bool
-    mode: int
-    size_octets: int
-
-
 class IDisk(Interface):
     """
     Files below directories of ours. Errors are `OSError`.
@@ -162,14 +145,26 @@ class IDisk(Interface):
     def read(path: str) -> bytes:
         """Read a small file whole."""
 
-    def read_given(path: str) -> bytes:
+    def read_foreign(path: str, most_octets: int = 1 << 20) -> bytes:
         """
-        Read a small file whole that an operator has put somewhere: it may
-        be another user's and behind a symbolic link.
+        Read a small file of the system that others own, such as
+        `/etc/resolv.conf`: links are followed, the owner does not matter.
+
+        Raises:
+            OSError: Also when it is no regular file, or larger.
         """
 
-    def status(path: str) -> FileStatus | None:
-        """What an operator's file is, None when there is none."""
+    def read_operator_file(path: str, *, private: bool = False) -> bytes:
+        """
+        Read a small file that the operator named, such as a certificate.
+
+        Unlike our own files it may be reached through symbolic links and
+        may belong to root.
+
+        Raises:
+            PermissionError: `private`, and the group or others may read it
+                [SECURITY B12.5]; or it belongs to somebody else.
+        """
 
     def replace(path: str, octets: bytes) -> None:
         """Write a small file durably and atomically over an old one."""
@@ -194,6 +189,21 @@ class IDisk(Interface):
 
     def free_octets(path: str) -> int:
         """What an unprivileged writer may still write there."""
+
+    def total_octets(path: str) -> int:
+        """Size of the file system there."""
+
+    def file_system(path: str) -> str:
+        """Kind of the file system there, such as `ext4`; "" if unknown."""
+
+    def check_private(path: str) -> None:
+        """
+        Make sure that a directory is ours alone.
+
+        Raises:
+            PermissionError: It belongs to another user, or others may read,
+                write or enter it [SECURITY B12.5].
+        """
 
     def lock(path: str) -> Any:
         """

@@ -363,8 +363,9 @@ class FileTests(SynchronousTestCase):
         found = self.complaints()
         self.assertEqual(len(found), 2, found)
         for text, name in zip(found, ("k.pem", "pw"), strict=True):
-            self.assertIn(f"others than the owner may read {name}", text)
-            self.assertIn("chmod 600 /", text)
+            self.assertIn(
+                f"{name}: its group or others may read it: chmod 600", text
+            )
 
     def test_missing_files(self) -> None:
         """Files that are not there, are none, or are empty, are an error."""
@@ -377,7 +378,7 @@ class FileTests(SynchronousTestCase):
         self.write("tls/k.pem", "")
         self.assertEqual(
             [text.rpartition("/")[2] for text in self.complaints()],
-            ["c.pem is not a file", "k.pem is empty"],
+            ["c.pem: Is a directory", "k.pem is empty"],
         )
 
     def test_unreadable(self) -> None:
