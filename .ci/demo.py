@@ -19,7 +19,9 @@ OFFSET = 22000
 def main() -> int:
     """Give 0 when a mail went through the demo."""
     with open(os.path.join(HERE, "README.rst"), encoding="utf-8") as readme:
-        found = re.search(r"^   (python3 -m venv .*--demo demo)$", readme.read(), re.M)
+        found = re.search(
+            r"^   (python3 -m venv .*--demo demo)$", readme.read(), re.M
+        )
     if found is None:
         print("README.rst has no demo command")
         return 1

@@ -238,7 +238,7 @@ class _Search:
             lmtp=hop.lmtp,
             starttls=starttls or _STARTTLS[hop.security],
             tls=implicit,
-            mechanisms=mechanisms(hop),
+            mechanisms=mechanisms(hop, self._world.random),
         )
         protocol = Outgoing(
             self._world,
