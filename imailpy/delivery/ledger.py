@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from imailpy.delivery.outcome import Outcome
-from imailpy.delivery.report import Reports
+from imailpy.delivery.report import Due, Reports
 from imailpy.errors import MailError, ObjectNotFound
 from imailpy.interfaces.journal import IJournal
-from imailpy.interfaces.queue import IQueue, QueueState
-from imailpy.interfaces.store import Acceptance
+from imailpy.interfaces.queue import Attempt, IQueue, QueueState
 from imailpy.interfaces.world import IWorld
 
 _MOST = 256
@@ -91,7 +90,8 @@ class Ledger:
         self._ended()
 
     async def _write(self, batch: Sequence[Outcome]) -> None:
-        reports = await self._reports.due(batch)
+        due = await self._reports.due(batch)
+        reports = [each.acceptance for each in due]
         attempts = [outcome.attempt for outcome in batch]
         try:
             try:
@@ -105,18 +105,16 @@ class Ledger:
         finally:
             for report in reports:
                 report.body.release()
-        self._tell(batch, reports)
+        self._tell(batch, due)
 
-    async def _is(self, attempt: object) -> bool:
+    async def _is(self, attempt: Attempt) -> bool:
         try:
-            await self._queue.row(attempt.id)  # type: ignore[attr-defined]
+            await self._queue.row(attempt.id)
         except ObjectNotFound:
             return False
         return True
 
-    def _tell(
-        self, batch: Sequence[Outcome], reports: Sequence[Acceptance]
-    ) -> None:
+    def _tell(self, batch: Sequence[Outcome], reports: Sequence[Due]) -> None:
         for outcome in batch:
             attempt, row = outcome.attempt, outcome.row
             self._journal.record(

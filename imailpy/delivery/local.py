@@ -14,7 +14,7 @@ from imailpy.delivery.boxes import OUTSIDE
 from imailpy.delivery.carriers import Carried, Carrier
 from imailpy.delivery.deposit import deposit, is_full, later, reply_to
 from imailpy.delivery.routing import Router
-from imailpy.delivery.stamps import delivered_to, return_path
+from imailpy.delivery.stamps import final
 from imailpy.errors import MailError, StoreUnavailable
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import Account
@@ -33,7 +33,7 @@ def _acceptance(
     queued: tuple[QueuedRecipient, ...] = (),
 ) -> Acceptance:
     """The part of a message that one row stands for."""
-    prefix = return_path(row.reverse_path) + delivered_to(row.forward_path)
+    prefix = final(row.reverse_path, row.forward_path)
     return Acceptance(
         f"{row.delivery_id}.{row.id}",
         row.received_at,

@@ -1,8 +1,8 @@
 """
 What we put before a message: the fields of this copy alone.
 
-One place writes them, and refuses what would make two fields of one
-[SECURITY B5.4].
+`message.build` writes them; here is told what stands in them, and what
+nobody may read from them.
 """
 
 from __future__ import annotations
@@ -10,42 +10,81 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from imailpy.interfaces.delivery import Transaction
 from imailpy.mail import Path
+from imailpy.message.build import (
+    header_field,
+    received_field,
+    return_path_field,
+)
+from imailpy.message.header import HeaderSection
 
 # A mark of ours: this message was sent on from an address of ours before.
 TRACE_FIELD = "X-Imailpy-Trace"
+_TRACE_NAME = TRACE_FIELD.lower().encode()
 
 
-def field(name: str, value: str) -> bytes:
+def received(
+    transaction: Transaction, host_name: str, now: float, key: bytes
+) -> bytes:
     """
-    Write one field.
+    Write our Received field [RFC5321 4.4].
 
-    Raises:
-        ValueError: The value would end the field.
+    It names the recipient only where there is one, so that nobody learns of
+    another, and the client's address only where nobody signed in: what a
+    user's machine is called is nobody's business.
+
+    Args:
+        key: Of this server, for `client_mark`.
     """
-    if any(mark in value for mark in "\r\n\0"):
-        raise ValueError(f"no value of a header field: {value!r}")
-    return f"{name}: {value}\r\n".encode()
+    client, recipients = transaction.client, transaction.envelope.recipients
+    helo, address, known = transaction.helo, client.address, ""
+    if transaction.avatar is not None:
+        helo, known = client_mark(key, address), "signed in"
+        address = ""
+    return received_field(
+        helo=helo,
+        client_address=address,
+        client_name=known,
+        by=host_name,
+        protocol=transaction.protocol,
+        delivery_id=transaction.delivery_id,
+        now=now,
+        tls=transaction.tls,
+        recipient=recipients[0].forward_path if len(recipients) == 1 else None,
+    )
 
 
-def return_path(reverse_path: Path) -> bytes:
-    """Where it came from, at final delivery [RFC5321 4.4]."""
-    return field("Return-Path", f"<{reverse_path}>")
+def final(reverse_path: Path, recipient: Path) -> bytes:
+    """What stands before every copy in a mailbox [RFC5321 4.4]."""
+    return return_path_field(reverse_path) + header_field(
+        "Delivered-To", str(recipient), utf8=True
+    )
 
 
-def delivered_to(recipient: Path) -> bytes:
-    """Which address it was accepted for; only in that recipient's copy."""
-    return field("Delivered-To", str(recipient))
-
-
-def trace_of(key: bytes, alias: str) -> str:
+def trace(key: bytes, alias: str) -> str:
     """
-    The mark of a message that an alias sent on to the outside.
+    Give the mark of a message that an alias sent on to the outside.
 
     Nobody can read from it which alias that was, so that all recipients may
     see it; we know it again when the message comes back.
     """
     return hmac.new(key, alias.encode(), hashlib.sha256).hexdigest()[:24]
+
+
+def trace_fields(traces: frozenset[str]) -> bytes:
+    """Write the marks, in an order that tells nothing."""
+    return b"".join(header_field(TRACE_FIELD, mark) for mark in sorted(traces))
+
+
+def traces_in(header: bytes) -> frozenset[str]:
+    """Find the marks in a header section."""
+    if _TRACE_NAME not in header.lower():
+        return frozenset()
+    return frozenset(
+        field.value.decode("latin-1").strip()
+        for field in HeaderSection(header).all(_TRACE_NAME)
+    )
 
 
 def client_mark(key: bytes, address: str) -> str:
