@@ -75,6 +75,25 @@ class StorageFull(StoreUnavailable):
         return Reply(452, self.public, self.enhanced_status)
 
 
+class StoreRefused(MailError):
+    """
+    The store cannot be opened; `private` says what is wrong and the remedy.
+
+    Attributes:
+        exit_code: With which the process ends.
+    """
+
+    temporary = False
+    exit_code = 78
+
+
+class StoreLocked(StoreRefused):
+    """Another process has the store open for writing."""
+
+    temporary = True
+    exit_code = 75
+
+
 class OverQuota(MailError):
     """The account's quota leaves no room; nothing was stored."""
 

@@ -178,6 +178,21 @@ class IDisk(Interface):
     def free_octets(path: str) -> int:
         """What an unprivileged writer may still write there."""
 
+    def total_octets(path: str) -> int:
+        """Size of the file system there."""
+
+    def file_system(path: str) -> str:
+        """Kind of the file system there, such as `ext4`; "" if unknown."""
+
+    def check_private(path: str) -> None:
+        """
+        Make sure that a directory is ours alone.
+
+        Raises:
+            PermissionError: It belongs to another user, or others may read,
+                write or enter it [SECURITY B12.5].
+        """
+
     def lock(path: str) -> Any:
         """
         Take the lock file for life; `BlockingIOError` when another has it.

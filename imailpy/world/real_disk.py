@@ -151,6 +151,34 @@ class RealDisk:
         status = os.statvfs(path)
         return status.f_bavail * status.f_frsize
 
+    def total_octets(self, path: str) -> int:
+        status = os.statvfs(path)
+        return status.f_blocks * status.f_frsize
+
+    def file_system(self, path: str) -> str:
+        device = os.stat(path).st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+                lines = [line.split() for line in mounts]
+        except OSError:  # not Linux
+            return ""
+        for fields in reversed(lines):
+            if fields[2] == number:
+                return fields[fields.index("-") + 1]
+        return ""
+
+    def check_private(self, path: str) -> None:
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            raise PermissionError(errno.EPERM, "not a directory", path)
+        if status.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "owned by another user", path)
+        if status.st_mode & 0o077:
+            raise PermissionError(
+                errno.EPERM, "open to others, want mode 0700", path
+            )
+
     def lock(self, path: str) -> Any:
         descriptor = _open(path, os.O_RDWR | os.O_CREAT)
         try:
