@@ -154,6 +154,18 @@ class IDisk(Interface):
             OSError: Also when it is no regular file, or larger.
         """
 
+    def read_operator_file(path: str, *, private: bool = False) -> bytes:
+        """
+        Read a small file that the operator named, such as a certificate.
+
+        Unlike our own files it may be reached through symbolic links and
+        may belong to root.
+
+        Raises:
+            PermissionError: `private`, and the group or others may read it
+                [SECURITY B12.5]; or it belongs to somebody else.
+        """
+
     def replace(path: str, octets: bytes) -> None:
         """Write a small file durably and atomically over an old one."""
 

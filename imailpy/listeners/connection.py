@@ -52,6 +52,7 @@ class Connection(Protocol):
         self._timeout_s = 0.0
         self._deadline = 0.0
         self._turn_asked = False
+        self._closed = False
 
     # What a subclass gives
 
@@ -215,6 +216,9 @@ class Connection(Protocol):
             self.timed_out()
 
     def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         transport: Any = self.transport
         transport.unregisterProducer()
         transport.loseConnection()

@@ -112,6 +112,24 @@ class RealDisk:
             raise OSError(errno.EFBIG, "too large", path)
         return octets
 
+    def read_operator_file(self, path: str, *, private: bool = False) -> bytes:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise PermissionError(errno.EPERM, "not a regular file", path)
+            if status.st_uid not in (0, os.geteuid()):
+                raise PermissionError(
+                    errno.EPERM, "owned by another user", path
+                )
+            if private and status.st_mode & 0o077:
+                raise PermissionError(
+                    errno.EPERM,
+                    "its group or others may read it: chmod 600 it",
+                    path,
+                )
+            return file.read()
+
     def replace(self, path: str, octets: bytes) -> None:
         new = f"{path}.new"
         with suppress(FileNotFoundError):
