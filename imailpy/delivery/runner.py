@@ -87,6 +87,7 @@ class Runner:
         )
         self.running: Counter[str] = Counter()
         self._carriers: set[Carrier] = set()
+        self._closing: set[Deferred[None]] = set()
         # Workers with an open connection and nothing to do.
         self._idle: dict[str, list[Deferred[None]]] = {}
         self._started = self._stopping = False
@@ -115,6 +116,8 @@ class Runner:
             )
             await emptied
             grace.cancel()
+        for closing in list(self._closing):
+            await closing
         await self._ledger.stop()
 
     def wake(self) -> None:
@@ -237,7 +240,7 @@ class Runner:
                         return
                     continue
                 if carrier is not None and not carrier.usable:
-                    await self._close(carrier)
+                    self._close(carrier)
                     carrier = None
                 if carrier is None:
                     carrier = await self._open(key, way, rows)
@@ -248,7 +251,7 @@ class Runner:
                     self._backlog.put_back(key, way, rows)
         finally:
             if carrier is not None:
-                await self._close(carrier)
+                self._close(carrier)
 
     async def _open(
         self, key: str, way: _Way, rows: Sequence[QueueRow]
@@ -333,9 +336,12 @@ class Runner:
         for waiting in list(self._idle.get(key, ())):
             self._end_wait(waiting)
 
-    async def _close(self, carrier: Carrier) -> None:
+    def _close(self, carrier: Carrier) -> None:
+        """Part from a carrier; nobody waits for the other side's goodbye."""
         self._carriers.discard(carrier)
-        await carrier.close()
+        closing = carrier.close()
+        self._closing.add(closing)
+        closing.addBoth(lambda _: self._closing.discard(closing))
 
     def _abort(self) -> None:
         """Those who did not finish in time: what they carry stays queued."""

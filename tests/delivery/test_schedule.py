@@ -35,6 +35,7 @@ class ScheduleTests(SynchronousTestCase):
         self.assertTrue(30 < len(made) < 45, len(made))
         waits = [b - a for a, b in itertools.pairwise(made)]
         self.assertLessEqual(max(waits), 4 * HOUR)
+        self.assertIn(4 * HOUR, made)
 
     def test_bounces_live_two_days(self) -> None:
         """A message without a sender is given up after two days."""
