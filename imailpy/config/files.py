@@ -7,7 +7,6 @@ said about the rest; all other complaints together.
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator
 
 from imailpy.config.checks import CHECKS, every_value
