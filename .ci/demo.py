@@ -26,12 +26,10 @@ def main() -> int:
         print("README.rst has no demo command")
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        command = found.group(1).replace(
-            "--demo demo",
-            f"--demo {folder}/demo --port-offset {OFFSET} --pidfile {folder}/pid",
+        command = found.group(1)
+        command = command.replace(
+            "--demo demo", f"--demo {folder}/demo --port-offset {OFFSET}"
         )
-        # --pidfile is twistd's own option: it stands before the plugin.
-        command = command.replace(f" --pidfile {folder}/pid", "")
         command = command.replace(
             "twistd -n", f"twistd -n --pidfile {folder}/pid"
         )
