@@ -34,7 +34,7 @@ WALKED = 1000
 
 # Pages given back in one step, and free pages that are left alone.
 PAGES = 1000
-FREE_PAGES_KEPT = 256
+FREE_PAGES_KEPT = 16
 
 
 def expunged(tx: Tx, job: Job) -> int:
