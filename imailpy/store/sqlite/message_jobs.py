@@ -34,9 +34,9 @@ SEEN = int(SystemFlag.SEEN)
 DELETED = int(SystemFlag.DELETED)
 
 _INSERT_MESSAGE = (
-    "INSERT INTO messages (mailbox, uid, modseq, flags, keywords,"
-    " internal_date, save_date, size_octets, email, blob)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO messages (mailbox, uid, modseq, created_modseq, flags,"
+    " keywords, internal_date, save_date, size_octets, email, blob)"
+    " VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
 )
 # The rows of a range that are there.
 _RANGE = " WHERE mailbox = ? AND uid BETWEEN ? AND ? AND expunged_at IS NULL"
@@ -161,8 +161,6 @@ def append(
                 effect,
             )
         )
-    added = str(UidSet.from_uids(uids))
-    event(tx, account, key, effect.modseq, "append", added)
     tx.effects.append(effect)
     return uids
 
@@ -338,15 +336,6 @@ def copy(
         (uid, row[1], _respelt(row[2], renamed))
         for uid, row in zip(target_uids, rows, strict=True)
     ]
-    event(
-        tx,
-        account,
-        into.key,
-        effect.modseq,
-        "copy",
-        f"{first}:{into.uid_next - 1}",
-        f"{key}",
-    )
     tx.effects.append(effect)
     return Copied(
         into.uid_validity, tuple(row[0] for row in rows), target_uids
@@ -400,14 +389,15 @@ def _insert_copies(
     below = mailbox.uid_next
     for start, stop in uids.ranges:
         tx.execute(
-            "INSERT INTO messages (mailbox, uid, modseq, flags, keywords,"
-            " internal_date, save_date, size_octets, email, blob)"
-            " SELECT ?, ? + row_number() OVER (ORDER BY uid) - 1, ?, flags,"
-            " keywords, internal_date, ?, size_octets, email, blob"
+            "INSERT INTO messages (mailbox, uid, modseq, created_modseq,"
+            " flags, keywords, internal_date, save_date, size_octets, email,"
+            " blob) SELECT ?, ? + row_number() OVER (ORDER BY uid) - 1, ?, ?,"
+            " flags, keywords, internal_date, ?, size_octets, email, blob"
             f" FROM messages{_RANGE} ORDER BY uid",
             (
                 into.key,
                 at,
+                modseq,
                 modseq,
                 int(tx.now),
                 mailbox.key,

@@ -499,7 +499,7 @@ class SqliteStore:
     async def _render_some(self) -> int:
         """Renditions of an older renderer, a hundred a sweep."""
         rows = self.read(
-            "SELECT blob FROM renditions WHERE version < ? LIMIT 100",
+            "SELECT id FROM blobs WHERE version < ? LIMIT 100",
             (RENDERER_VERSION,),
         )
         if rows:

@@ -101,7 +101,6 @@ def unused_blobs(tx: Tx, job: Job) -> int:
         (tx.now - tx.settings.blob_grace_s, ROWS),
     ).fetchall()
     for blob, extent in rows:
-        tx.execute("DELETE FROM renditions WHERE blob = ?", (blob,))
         tx.execute("DELETE FROM blobs WHERE id = ?", (blob,))
         release_extents(tx, [(extent, 1)])
     tx.world.fault_point("store.sweep_blobs")
