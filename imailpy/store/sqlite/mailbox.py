@@ -52,9 +52,7 @@ _COLUMNS: dict[Column, str] = {
     Column.PREFIX_SIZE: "length(e.prefix)",
 }
 # What the arrays of the open mailbox know.
-_AT_HAND = frozenset(
-    {Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ}
-)
+_AT_HAND = (Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ)
 
 INFO_COLUMNS = (
     "b.key, b.id, b.name, b.uid_validity, b.uid_next, b.highest_modseq,"
@@ -198,25 +196,17 @@ class SqliteMailbox(SharedMailbox):
         if not here:
             return []
         wanted = tuple(columns)
-        if _AT_HAND.issuperset(wanted):
-            return [self._at_hand(uid, wanted) for uid in here]
+        if all(column in _AT_HAND for column in wanted):
+            flags, words, modseqs = self.at_hand(here)
+            known = dict(
+                zip(_AT_HAND, (here, flags, words, modseqs), strict=True)
+            )
+            return list(
+                zip(*(known[column] for column in wanted), strict=True)
+            )
         if self._store.stale:
             await self._render_again(here, wanted)
         return self._select(here, wanted)
-
-    def _at_hand(
-        self, uid: int, columns: tuple[Column, ...]
-    ) -> tuple[Any, ...]:
-        flags, keywords = self.flags(uid)
-        known = {
-            Column.UID: uid,
-            Column.FLAGS: flags,
-            Column.KEYWORDS: keywords,
-        }
-        return tuple(
-            known[column] if column in known else self.modseq(uid)
-            for column in columns
-        )
 
     def _select(
         self,

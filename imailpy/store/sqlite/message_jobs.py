@@ -266,57 +266,87 @@ def _store_range(
 ) -> list[FlagRow]:
     """Change one range; gives what is different now."""
     flags = int(change.flags)
+    within = (key, first, last)
     if change.mode == "replace":
-        rows: list[FlagRow] = tx.execute(
-            "UPDATE messages SET flags = ?1, keywords = ?2, modseq = ?3"
-            " WHERE mailbox = ?4 AND uid BETWEEN ?5 AND ?6"
-            " AND expunged_at IS NULL AND (flags <> ?1 OR keywords <> ?2)"
-            " RETURNING uid, flags, keywords",
-            (flags, words.joined(change.keywords), modseq, key, first, last),
-        ).fetchall()
-        return rows
-    sign = "| ?1" if change.mode == "add" else "& ~?1"
+        text = words.joined(change.keywords)
+        return _update(
+            tx,
+            ("?1", "?2", "flags <> ?1 OR keywords <> ?2"),
+            (flags, text, *within),
+            modseq,
+        )
+    new = "flags | ?1" if change.mode == "add" else "flags & ~?1"
     if not change.keywords:
-        rows = tx.execute(
-            f"UPDATE messages SET flags = flags {sign}, modseq = ?2"
-            " WHERE mailbox = ?3 AND uid BETWEEN ?4 AND ?5"
-            f" AND expunged_at IS NULL AND flags <> flags {sign}"
-            " RETURNING uid, flags, keywords",
-            (flags, modseq, key, first, last),
-        ).fetchall()
-        return rows  # noqa: RET504 -- the type of what apsw gives
-    return _store_keywords(tx, key, first, last, change, modseq, sign)
+        return _update(
+            tx,
+            (new, "keywords", f"flags <> {new} OR ?2 <> ''"),
+            (flags, "", *within),
+            modseq,
+        )
+    rows: list[FlagRow] = []
+    for old, text in _texts(tx, within, change):
+        rows += _update(
+            tx,
+            (
+                new,
+                "?2",
+                f"keywords = ?7 AND modseq <> ?6"
+                f" AND (flags <> {new} OR keywords <> ?2)",
+            ),
+            (flags, text, *within),
+            modseq,
+            (old,),
+        )
+    return rows
 
 
-def _store_keywords(
+def _update(
     tx: Tx,
-    key: int,
-    first: int,
-    last: int,
-    change: FlagChange,
+    sql: tuple[str, str, str],
+    bindings: tuple[Any, ...],
     modseq: int,
-    sign: str,
+    more: tuple[Any, ...] = (),
 ) -> list[FlagRow]:
-    """Add or remove keywords: one UPDATE for each text that is there."""
-    texts = tx.execute(
-        f"SELECT DISTINCT keywords FROM messages{_RANGE}",
-        (key, first, last),
+    """
+    Look at what will change, then change it: RETURNING would take longer
+    than both together.
+
+    Args:
+        sql: New flags, new keywords, which rows.
+        bindings: Flags, keywords, mailbox, first and last UID; `modseq` and
+            `more` come behind them.
+    """
+    flags, keywords, condition = sql
+    where = (
+        "WHERE mailbox = ?3 AND uid BETWEEN ?4 AND ?5"
+        f" AND expunged_at IS NULL AND ({condition})"
+    )
+    values = (*bindings, modseq, *more)
+    rows: list[FlagRow] = tx.execute(
+        f"SELECT uid, {flags}, {keywords} FROM messages {where}"
+        " AND ?6 > 0 ORDER BY uid",
+        values,
     ).fetchall()
-    new = [
+    if rows:
+        tx.execute(
+            f"UPDATE messages SET flags = {flags}, keywords = {keywords},"
+            f" modseq = ?6 {where}",
+            values,
+        )
+    return rows
+
+
+def _texts(
+    tx: Tx, within: tuple[int, int, int], change: FlagChange
+) -> list[tuple[str, str]]:
+    """(keywords that are there, what becomes of them)."""
+    texts = tx.execute(
+        f"SELECT DISTINCT keywords FROM messages{_RANGE}", within
+    ).fetchall()
+    return [
         (old, words.changed_keywords(old, change, tx.settings))
         for (old,) in texts
     ]
-    rows: list[FlagRow] = []
-    for old, text in new:
-        rows += tx.execute(
-            f"UPDATE messages SET flags = flags {sign}, keywords = ?2,"
-            " modseq = ?3 WHERE mailbox = ?4 AND uid BETWEEN ?5 AND ?6"
-            " AND expunged_at IS NULL AND keywords = ?7 AND modseq <> ?3"
-            f" AND (flags <> flags {sign} OR keywords <> ?2)"
-            " RETURNING uid, flags, keywords",
-            (int(change.flags), text, modseq, key, first, last, old),
-        ).fetchall()
-    return rows
 
 
 # --- COPY, MOVE, EXPUNGE
