@@ -7,7 +7,6 @@ said about the rest; all other complaints together.
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator
 
 from imailpy.config.checks import CHECKS, every_value
@@ -79,6 +78,9 @@ def _named_files(
         path: KeyPath = ("tls", "certificates", at)
         yield from _file((*path, "certificate"), pair.certificate, disk, False)
         yield from _file((*path, "key"), pair.key, disk, True)
+    trust_file = configuration.tls.trust_file
+    if trust_file:
+        yield from _file(("tls", "trust_file"), trust_file, disk, False)
     delivery = configuration.delivery
     hops: list[tuple[KeyPath, str]] = [
         (("delivery", "smart_host"), delivery.smart_host.password_file)
