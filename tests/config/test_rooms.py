@@ -109,7 +109,7 @@ check_syntax = false
 class Files:
     """A disk with one password on it."""
 
-    def read_operator_file(self, path: str, *, private: bool = False) -> bytes:
+    def read_foreign(self, path: str, *, private: bool = False) -> bytes:
         if not private or not path.endswith("/relay.password"):
             raise FileNotFoundError(path)
         return b"s3cret password\r\nremark\n"
