@@ -358,7 +358,9 @@ class MemoryFiles:
         except KeyError:
             raise FileNotFoundError(path) from None
 
-    def read_foreign(self, path: str, most_octets: int = 1 << 20) -> bytes:
+    def read_foreign(
+        self, path: str, most_octets: int = 1 << 20, *, private: bool = False
+    ) -> bytes:
         return self.read(path)
 
 

@@ -37,13 +37,11 @@ class Appending:
         announced: The message that is arriving.
         incoming: Its octets so far.
         messages: Those that are complete.
-        failed: What the command will be refused with.
     """
 
     announced: AppendMessage
     incoming: IIncomingBody | None = None
     messages: list[NewMessage] = Factory(list)
-    failed: MailError | None = None
 
     def discard(self) -> None:
         """Forget all of it."""
@@ -67,10 +65,7 @@ async def announce(session: ImapConnection, command: AppendMessage) -> None:
             command.size_octets
         )
     except MailError as error:
-        session.drop_appending()
-        session.record_refusal(command, error)
-        status, text, code = refusal_for(error, into=True)
-        session.engine.refuse_literal(status, text, code)
+        _refuse(session, command, error)
         return
     session.engine.accept_literal()
 
@@ -103,9 +98,7 @@ async def chunk(session: ImapConnection, event: BodyChunk) -> None:
     try:
         appending.incoming.write(event.octets)
     except MailError as error:
-        appending.failed = error
-        appending.incoming.discard()
-        appending.incoming = None
+        _refuse(session, appending.announced, error)
 
 
 async def end_of_body(session: ImapConnection, event: EndOfBody) -> None:
@@ -113,13 +106,13 @@ async def end_of_body(session: ImapConnection, event: EndOfBody) -> None:
     appending = session.appending
     if appending is None or appending.incoming is None:
         return
-    incoming, appending.incoming = appending.incoming, None
     announced = appending.announced
     try:
-        body = incoming.finish()
+        body = appending.incoming.finish()
     except MailError as error:
-        appending.failed = error
+        _refuse(session, announced, error)
         return
+    appending.incoming = None
     appending.messages.append(
         NewMessage(
             body,
@@ -130,6 +123,15 @@ async def end_of_body(session: ImapConnection, event: EndOfBody) -> None:
     )
 
 
+def _refuse(
+    session: ImapConnection, command: AppendMessage, error: MailError
+) -> None:
+    """Say NO to the whole command; what still comes is passed over."""
+    session.drop_appending()
+    session.record_refusal(command, error)
+    session.engine.refuse_literal(*refusal_for(error, into=True))
+
+
 async def end(session: ImapConnection, command: AppendEnd) -> None:
     """All are there: store them, all or none."""
     appending = session.appending
@@ -137,20 +139,12 @@ async def end(session: ImapConnection, command: AppendEnd) -> None:
         session.no(command, "Nothing to append")
         return
     try:
-        if appending.failed is not None:
-            raise appending.failed
-        name = appending.announced.mailbox
-        mailbox = await session.mail.open(name)
-        uids = await mailbox.append(appending.messages, by=session.view)
-        validity = mailbox.info.uid_validity
-    except MailError as error:
-        session.record_refusal(command, error)
-        status, text, code = refusal_for(error, into=True)
-        session.answer(command, status, text, code)
-        return
+        with session.trying_to_create():
+            mailbox = await session.mail.open(appending.announced.mailbox)
+            uids = await mailbox.append(appending.messages, by=session.view)
     finally:
         session.drop_appending()
-    code = responses.code_append_uid(validity, uids)
+    code = responses.code_append_uid(mailbox.info.uid_validity, uids)
     session.ok(command, "Appended", code)
 
 

@@ -125,6 +125,7 @@ class ImapConnection(Connection):
         self._telling = False
         self._in_response = False
         self._busy = False
+        self._leaving = False
 
     # What executors use
 
@@ -290,15 +291,11 @@ class ImapConnection(Connection):
         if self.lost or self._busy or self.view is None:
             return
         if self.view.gone:
-            self._send_away()
+            self._part()
+            self.turn()
         elif self.engine.idling:
             self.write(b"".join(self.view.updates(expunges=True)))
             self.flush()
-
-    def _send_away(self) -> None:
-        """Its mailbox is gone, and nothing said of it would be right."""
-        self.deselect()
-        self.engine.bye("Mailbox was deleted")
 
     # TLS and the end
 
@@ -326,9 +323,20 @@ class ImapConnection(Connection):
             waiting.callback(None)
 
     def shut_down(self) -> None:
-        """The server stops: nobody is cut off in the middle of an answer."""
-        self.engine.bye("Server is shutting down", b"UNAVAILABLE")
-        self.turn()
+        """The server stops: who is being answered hears it behind that."""
+        self._leaving = True
+        if not self._busy:
+            self._part()
+            self.turn()
+
+    def _part(self) -> None:
+        """Say BYE where that is due."""
+        if self.view is not None and self.view.gone:
+            # Nothing that could be said of the mailbox would be right.
+            self.deselect()
+            self.engine.bye("Mailbox was deleted")
+        elif self._leaving:
+            self.engine.bye("Server is shutting down", b"UNAVAILABLE")
 
     # What the base class asks for
 
@@ -345,9 +353,7 @@ class ImapConnection(Connection):
             self._in_response = False
         finally:
             self._busy = False
-        view = self.view
-        if view is not None and view.gone:
-            self._send_away()
+        self._part()
 
     async def _execute(self, event: Any) -> None:
         try:
@@ -386,8 +392,6 @@ class ImapConnection(Connection):
         super().connectionLost(reason)
         self.deselect()
         self.drop_appending()
-        if self.gate.avatar is not None:
-            self.gate.avatar.logout()
         self.gate.closed()
 
 

@@ -7,7 +7,6 @@ What the server says: the half of a session that a handler sees.
 from __future__ import annotations
 
 import binascii
-from collections import deque
 from enum import Enum
 from typing import Any
 
@@ -72,7 +71,7 @@ class Answers:
         self.closing = False
         self._input = Input()
         self._output: list[bytes] = []
-        self._events: deque[Any] = deque((Connected(),))
+        self._events: list[Any] = [Connected()]
         self._open: Any = None
         self._mode = Mode.GREETING
         self._commands = 0
@@ -298,7 +297,8 @@ class Answers:
     def _forget_command(self) -> None:
         """Be ready for the next command."""
         # Text and literals of a command that is read in several pieces.
-        self._command = bytearray()
+        if self._command:
+            self._command = bytearray()
         self._text_octets = 0
         # Octets of a literal that are still to come; whether the client
         # waits for us before it sends them.

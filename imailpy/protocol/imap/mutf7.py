@@ -14,7 +14,7 @@ from __future__ import annotations
 import binascii
 import re
 
-_SHIFTED = re.compile(r"[^ -%'-~]+|&")
+_SHIFTED = re.compile(r"[^ -~]+|&")
 _SHIFT = re.compile(rb"&([A-Za-z0-9+,]*)-|&")
 
 

@@ -207,6 +207,8 @@ def text_of(text: str) -> bytes:
     return octets.lstrip(b"[ ") or b"-"
 
 
+# The same few answers are given all day.
+@lru_cache(maxsize=512)
 def condition(status: str, text: str, code: bytes | None = None) -> bytes:
     """OK, NO, BAD, BYE or PREAUTH with its text [RFC9051 7.1]."""
     if code is None:

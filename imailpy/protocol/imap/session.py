@@ -73,6 +73,9 @@ MAX_COMMANDS = 10
 _UNCOUNTED = frozenset(("CAPABILITY", "ID", "NOOP", "STARTTLS", "LOGOUT"))
 _LOGINS = frozenset(("LOGIN", "AUTHENTICATE"))
 
+# Events that wait for an answer.
+_ASKS = (Command, Connected)
+
 MAX_CHUNK = 64 * 1024
 # A line in IDLE or SASL.
 MAX_LINE = 8 * 1024
@@ -96,8 +99,8 @@ class ServerSession(Answers):
         """Give the next event; None when there is none, or one is open."""
         while True:
             if self._events:
-                event = self._events.popleft()
-                if isinstance(event, Command | Connected):
+                event = self._events.pop(0)
+                if isinstance(event, _ASKS):
                     self._open = event
                 return event
             if self._open is not None or self.closing:
@@ -133,7 +136,9 @@ class ServerSession(Answers):
         if literal is not None:
             self._read_announcement(line, literal)
         elif not self.closing:
-            self._complete(bytes(self._command) + line)
+            if self._command:
+                line = bytes(self._command) + line
+            self._complete(line)
         return not self.closing
 
     def _read_literal(self) -> bool:
@@ -340,10 +345,10 @@ class ServerSession(Answers):
 
     def _check(self, command: Command) -> None:
         """See whether what a command asks for is on offer."""
-        if isinstance(
-            command, Authenticate
-        ) and command.mechanism not in mechanisms(self.options, self.secure):
-            raise Refusal("NO", "Mechanism not on offer", b"CANNOT")
+        if isinstance(command, Authenticate):
+            offered = mechanisms(self.options, self.secure)
+            if command.mechanism not in offered:
+                raise Refusal("NO", "Mechanism not on offer", b"CANNOT")
 
     # Literals
 
@@ -367,7 +372,9 @@ class ServerSession(Answers):
             if self._verb == "APPEND":
                 most = self.options.append_limit_octets
             self._refuse(refusal)
-            self._skip_unasked(literal, most)
+            # Too big to be kept is too big to be passed over.
+            too_big = refusal.code == b"TOOBIG"
+            self._skip_unasked(literal, -1 if too_big else most)
 
     def _expect_literal(self, literal: Announced) -> None:
         """Let a literal of an argument come, if it is not too big."""

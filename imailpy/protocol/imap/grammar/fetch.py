@@ -157,12 +157,11 @@ def _what(lexer: Lexer, of_part: bool) -> tuple[str, tuple[bytes, ...]]:
     if not what.startswith("HEADER.FIELDS"):
         return what, ()
     lexer.space()
-    names: dict[bytes, bytes] = {}
-    for name in parenthesized(lexer, _field_name):
-        names.setdefault(name.lower(), name)
+    # Told back as written, duplicates too: clients compare it.
+    names = tuple(parenthesized(lexer, _field_name))
     if not names or len(names) > MAX_FIELDS:
         raise bad("Want some field names, not too many")
-    return what, tuple(names.values())
+    return what, names
 
 
 def _field_name(lexer: Lexer) -> bytes:
