@@ -75,6 +75,25 @@ class StorageFull(StoreUnavailable):
         return Reply(452, self.public, self.enhanced_status)
 
 
+class StoreRefused(MailError):
+    """
+    The store cannot be opened; `private` says what is wrong and the remedy.
+
+    Attributes:
+        exit_code: With which the process ends.
+    """
+
+    temporary = False
+    exit_code = 78
+
+
+class StoreLocked(StoreRefused):
+    """Another process has the store open for writing."""
+
+    temporary = True
+    exit_code = 75
+
+
 class OverQuota(MailError):
     """The account's quota leaves no room; nothing was stored."""
 
@@ -202,3 +221,25 @@ class QueueFull(MailError):
 
     enhanced_status = "4.3.2"
     public = "Too busy, please try again later"
+
+
+class LoginMalformed(LoginRefused):
+    """The client broke the syntax of a SASL mechanism: nothing was tried."""
+
+    enhanced_status = "5.5.2"
+    public = "Malformed authentication exchange"
+
+    @property
+    def reply(self) -> Reply:
+        return Reply(501, self.public, self.enhanced_status)
+
+
+class LoginCancelled(LoginRefused):
+    """The client gave up with `*`: nothing was tried."""
+
+    enhanced_status = "5.7.0"
+    public = "Authentication cancelled"
+
+    @property
+    def reply(self) -> Reply:
+        return Reply(501, self.public, self.enhanced_status)

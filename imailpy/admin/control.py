@@ -43,7 +43,7 @@ class Control(LineOnlyReceiver):
         answer = await self._answer(line)
         if before is not None:
             await before
-        self.sendLine(json.dumps(answer).encode())
+        self.transport.write(json.dumps(answer).encode() + b"\n")  # type: ignore[union-attr]
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:

@@ -29,7 +29,7 @@ class Failed(click.ClickException):
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]
 
 
 @define
@@ -53,7 +53,7 @@ class Door:
             return os.path.abspath(self.data)
         if self.config is None:
             raise click.UsageError("say --config FILE or --data DIR")
-        return self.settings().storage.directory
+        return str(self.settings().storage.directory)
 
     def settings(self) -> Any:
         """The configuration; exits with 78 when it is wrong."""
@@ -61,7 +61,7 @@ class Door:
 
         return load_config(self.config)
 
-    def perform(self, name: str, **arguments: Any) -> Any:
+    def perform(self, name: str, /, **arguments: Any) -> Any:
         """Have an operation performed by whoever has the store open."""
         directory = self.directory()
         path = os.path.join(directory, CONTROL)

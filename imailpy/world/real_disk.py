@@ -38,6 +38,16 @@ def _open(path: str, flags: int) -> int:
     return descriptor
 
 
+def _check_secret(status: os.stat_result, path: str) -> None:
+    """Refuse a secret that others may read or have put there."""
+    if status.st_uid not in (0, os.geteuid()):
+        raise OSError(errno.EPERM, "owned by another user", path)
+    if status.st_mode & 0o077:
+        raise OSError(
+            errno.EPERM, "group or others may read it: chmod 600 it", path
+        )
+
+
 @implementer(IFile)
 class RealFile:
     """An open file."""
@@ -102,6 +112,21 @@ class RealDisk:
         with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
             return file.read()
 
+    def read_foreign(
+        self, path: str, most_octets: int = 1 << 20, *, private: bool = False
+    ) -> bytes:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EPERM, "not a regular file", path)
+            if private:
+                _check_secret(status, path)
+            octets = file.read(most_octets + 1)
+        if len(octets) > most_octets:
+            raise OSError(errno.EFBIG, "too large", path)
+        return octets
+
     def replace(self, path: str, octets: bytes) -> None:
         new = f"{path}.new"
         with suppress(FileNotFoundError):
@@ -140,6 +165,34 @@ class RealDisk:
     def free_octets(self, path: str) -> int:
         status = os.statvfs(path)
         return status.f_bavail * status.f_frsize
+
+    def total_octets(self, path: str) -> int:
+        status = os.statvfs(path)
+        return status.f_blocks * status.f_frsize
+
+    def file_system(self, path: str) -> str:
+        device = os.stat(path).st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+                lines = [line.split() for line in mounts]
+        except OSError:  # not Linux
+            return ""
+        for fields in reversed(lines):
+            if fields[2] == number:
+                return fields[fields.index("-") + 1]
+        return ""
+
+    def check_private(self, path: str) -> None:
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            raise PermissionError(errno.EPERM, "not a directory", path)
+        if status.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "owned by another user", path)
+        if status.st_mode & 0o077:
+            raise PermissionError(
+                errno.EPERM, "open to others, want mode 0700", path
+            )
 
     def lock(self, path: str) -> Any:
         descriptor = _open(path, os.O_RDWR | os.O_CREAT)

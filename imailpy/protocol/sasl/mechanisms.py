@@ -1,0 +1,57 @@
+"""Which mechanisms there are, and who may use them when."""
+
+from __future__ import annotations
+
+from imailpy.protocol.sasl.password import Login, Plain
+from imailpy.protocol.sasl.scram import PLAIN_NAME, PLUS_NAME
+from imailpy.protocol.sasl.scram_server import Scram
+from imailpy.protocol.sasl.steps import Exchange
+
+
+def offered(
+    tls: bool, plaintext_auth: bool, scram: bool, binding: bool
+) -> tuple[str, ...]:
+    """
+    Name the mechanisms of a connection, the strongest first.
+
+    Without TLS nothing is offered unless `plaintext_auth` allows it, SCRAM
+    no more than PLAIN: who listens to SCRAM can try passwords at home.
+
+    Args:
+        tls: The connection is protected.
+        plaintext_auth: Signing in without TLS is allowed here.
+        scram: The accounts have secrets for it.
+        binding: The connection has a channel to bind to (TLS 1.3).
+    """
+    if not (tls or plaintext_auth):
+        return ()
+    names = []
+    if scram and tls and binding:
+        names.append(PLUS_NAME)
+    if scram:
+        names.append(PLAIN_NAME)
+    return (*names, "PLAIN", "LOGIN")
+
+
+def server(
+    mechanism: str, *, nonce: bytes = b"", binding: bytes | None = None
+) -> Exchange:
+    """
+    Begin our side of an exchange.
+
+    Args:
+        mechanism: In capitals, one of those that were offered.
+        nonce: For SCRAM: at least 18 random octets, fresh ones each time.
+        binding: `ITls.exporter`'s octets when -PLUS was offered, else None.
+
+    Raises:
+        ValueError: No such mechanism: the caller did not compare with what
+            it had offered.
+    """
+    if mechanism == "PLAIN":
+        return Plain()
+    if mechanism == "LOGIN":
+        return Login()
+    if mechanism in (PLAIN_NAME, PLUS_NAME):
+        return Scram(nonce, binding, mechanism == PLUS_NAME)
+    raise ValueError(f"unknown mechanism {mechanism}")

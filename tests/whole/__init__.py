@@ -1,0 +1,1 @@
+"""The whole house on loopback, with clients and peers that others wrote."""

@@ -1,0 +1,1 @@
+"""The World: as it is, and as a seed wants it."""
