@@ -48,7 +48,7 @@ class Certificate:
 
 def _read(world: IWorld, path: str, private: bool) -> bytes:
     try:
-        return world.disk.read_operator_file(path, private=private)
+        return world.disk.read_foreign(path, private=private)
     except OSError as error:
         reason = error.strerror or str(error)
         raise CertificateUnusable(f"{path}: {reason}") from error

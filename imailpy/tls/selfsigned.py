@@ -23,8 +23,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from imailpy.interfaces.world import IWorld
 from imailpy.tls.settings import CertificateFiles
 
-LOOPBACK = ("127.0.0.1", "::1")
-
 
 def make(
     names: Sequence[str],
@@ -84,10 +82,14 @@ def ensure(
     world: IWorld,
     directory: str,
     names: Sequence[str],
-    addresses: Sequence[str] = LOOPBACK,
+    addresses: Sequence[str],
 ) -> CertificateFiles:
     """
     Give the self-signed certificate of a directory, made where missing.
+
+    Args:
+        directory: Made, too.
+        names, addresses: As for `make`; used only when one is made.
 
     The key is written first and durably: a certificate never stands there
     without it.

@@ -450,17 +450,20 @@ class SelfSignedTests(TlsCase):
     def test_made_once(self) -> None:
         """It is made at the first start and found again at the next."""
         directory = os.path.join(self.directory, "tls")
-        files = ensure(self.world, directory, ["mail.example.test"])
+        files = ensure(self.world, directory, ["mail.example.test"], [])
         self.assertEqual(os.stat(files.key_file).st_mode & 0o777, 0o600)
         octets = self.world.disk.read(files.chain_file)
-        again = ensure(self.world, directory, ["mail.example.test"])
+        again = ensure(self.world, directory, ["mail.example.test"], [])
         self.assertEqual(files, again)
         self.assertEqual(octets, self.world.disk.read(files.chain_file))
 
     def test_python_trusts_it(self) -> None:
         """Python's own ssl accepts it when told to trust it."""
         files = ensure(
-            self.world, os.path.join(self.directory, "tls"), ["localhost"]
+            self.world,
+            os.path.join(self.directory, "tls"),
+            ["localhost"],
+            ["127.0.0.1", "::1"],
         )
         self.settings.change(TlsSettings((files,)))
         self.tls.reload()

@@ -7,7 +7,6 @@ What the server says: the half of a session that a handler sees.
 from __future__ import annotations
 
 import binascii
-from collections import deque
 from enum import Enum
 from typing import Any
 
@@ -72,7 +71,7 @@ class Answers:
         self.closing = False
         self._input = Input()
         self._output: list[bytes] = []
-        self._events: deque[Any] = deque((Connected(),))
+        self._events: list[Any] = [Connected()]
         self._open: Any = None
         self._mode = Mode.GREETING
         self._commands = 0

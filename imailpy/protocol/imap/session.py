@@ -99,7 +99,7 @@ class ServerSession(Answers):
         """Give the next event; None when there is none, or one is open."""
         while True:
             if self._events:
-                event = self._events.popleft()
+                event = self._events.pop(0)
                 if isinstance(event, _ASKS):
                     self._open = event
                 return event

@@ -261,11 +261,13 @@ class SimulatedDisk:
         self.look()
         return bytes(self.inode(path).volatile)
 
-    def read_foreign(self, path: str, most_octets: int = 1 << 20) -> bytes:
-        return self.read(path)
-
-    def read_operator_file(self, path: str, *, private: bool = False) -> bytes:
-        return self.read(path)
+    def read_foreign(
+        self, path: str, most_octets: int = 1 << 20, *, private: bool = False
+    ) -> bytes:
+        octets = self.read(path)
+        if len(octets) > most_octets:
+            raise OSError(errno.EFBIG, "too large", path)
+        return octets
 
     def replace(self, path: str, octets: bytes) -> None:
         new = f"{path}.new"

@@ -491,6 +491,7 @@ class RefusalTests(SynchronousTestCase):
             b'LIST (imaptest) "" ""',
             b'LIST (recursivematch) "" ""',
             b'LIST (recursivematch remote) "" ""',
+            b'LIST (recursivematch special-use) "" *',
             b'LIST "" "" return (imaptest)',
             b'LIST "" "" (CHILDREN)',
             b'LIST "" "" RETURN (STATUS)',

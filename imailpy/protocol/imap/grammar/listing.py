@@ -11,8 +11,9 @@ from imailpy.protocol.imap.patterns import MAX_PATTERN, MAX_WILDCARDS, squeeze
 from imailpy.protocol.imap.refusal import Refusal, bad
 
 SELECTION_OPTIONS = {"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"}
-# RECURSIVEMATCH needs one of these beside it [RFC5258 3.1].
-BASE_OPTIONS = {"SUBSCRIBED", "SPECIAL-USE"}
+# RECURSIVEMATCH needs one of these beside it [RFC5258 3.1]; SPECIAL-USE is
+# none of them [RFC6154 6].
+BASE_OPTIONS = {"SUBSCRIBED"}
 RETURN_OPTIONS = {"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"}
 # Each name of the account is held against each pattern.
 MAX_PATTERNS = 64
