@@ -42,6 +42,21 @@ class Connection(Protocol):
         events_a_turn: After so many events the reactor gets its turn.
     """
 
+    # Ten thousand idle connections: a dict for each would be the most of it.
+    __slots__ = (
+        "_closed",
+        "_deadline",
+        "_drained",
+        "_handling",
+        "_timeout_s",
+        "_timer",
+        "_turn_asked",
+        "engine",
+        "lost",
+        "paused",
+        "world",
+    )
+
     log = Logger()
     engine: Engine
     events_a_turn = 128
