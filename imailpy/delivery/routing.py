@@ -188,6 +188,17 @@ class Router:
         if accounts:
             self._place(accounts[0], None, walk)
 
+    async def postmaster(self, host_name: str) -> Path:
+        """
+        Give the address that our own messages come from: a person's, who
+        answers.
+
+        Args:
+            host_name: Whose postmaster it is while we have no domain.
+        """
+        path = await self._localised(Path(_POSTMASTER, ""))
+        return path if path.domain else Path(_POSTMASTER, host_name)
+
     async def _localised(self, path: Path) -> Path:
         """
         Give an address literal of ours, and the bare postmaster, the domain

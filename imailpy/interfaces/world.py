@@ -308,6 +308,15 @@ class IWorld(Interface):
     threads: IThreads = Attribute("""Threads.""")
     host_name: str = Attribute("""Fully qualified name of this machine.""")
 
+    def on_hangup(call: Callable[[], object]) -> None:
+        """Have `call` called in the reactor thread at every SIGHUP."""
+
+    def harden() -> None:
+        """
+        Before mail is touched: files for us alone (umask 077), no core
+        dumps, no debugger of another user [SECURITY B15.8].
+        """
+
     def fault_point(name: str) -> None:
         """
         A named place where a simulated machine may crash or fail.

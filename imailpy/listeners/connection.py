@@ -24,6 +24,10 @@ from imailpy.protocol.engine import Engine
 # adds its own 64 KB before it asks a producer to pause.
 MOST_UNSENT = 192 * 1024
 
+# So long the peer may take to read our last words and to say good-bye to
+# TLS; then the connection is cut.
+CLOSING_S = 30.0
+
 
 @implementer(IPushProducer)
 class Connection(Protocol):
@@ -52,6 +56,7 @@ class Connection(Protocol):
         self._timeout_s = 0.0
         self._deadline = 0.0
         self._turn_asked = False
+        self._closed = False
 
     # What a subclass gives
 
@@ -77,12 +82,12 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.engine.receive(data)
-        if self._timeout_s:
-            self._deadline = self.world.clock.monotonic() + self._timeout_s
+        self._put_off_timeout()
         self.turn()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = True
+        self.paused = False
         self.set_timeout(0.0)
         self.engine.end_of_input()
         self._let_go()
@@ -93,6 +98,8 @@ class Connection(Protocol):
 
     def resumeProducing(self) -> None:
         self.paused = False
+        # A peer that reads slowly what it asked for is not idle.
+        self._put_off_timeout()
         self._let_go()
 
     def stopProducing(self) -> None:
@@ -137,7 +144,9 @@ class Connection(Protocol):
     def turn(self) -> None:
         """Work off the engine's events until one has to wait."""
         events = 0
-        while self._handling is None:
+        # Who does not read is not answered: what it still sends stays in
+        # the engine, and soon with the peer.
+        while self._handling is None and not self.paused:
             event = self.engine.next_event()
             if event is None:
                 break
@@ -145,7 +154,7 @@ class Connection(Protocol):
             if not self._advance(coroutine):
                 break
             events += 1
-            if events >= self.events_a_turn or self.paused:
+            if events >= self.events_a_turn:
                 self._ask_turn()
                 break
         self.flush()
@@ -197,11 +206,16 @@ class Connection(Protocol):
         self.turn()
 
     def _regulate(self) -> None:
-        """Read from the peer only while the engine wants more."""
-        if self.lost:
+        """
+        Read from the peer only while the engine wants more.
+
+        Once it is closing everything is read, and forgotten: TLS ends with
+        a word of the peer.
+        """
+        if self.lost or self._closed:
             return
         transport: Any = self.transport
-        if self.engine.want_input():
+        if self.engine.closing or self.engine.want_input():
             transport.resumeProducing()
         else:
             transport.pauseProducing()
@@ -211,10 +225,20 @@ class Connection(Protocol):
         left_s = self._deadline - self.world.clock.monotonic()
         if left_s > 0.001:
             self._timer = self.world.clock.call_later(left_s, self._look)
+        elif self._closed:
+            self.transport.abortConnection()  # type: ignore[union-attr]
         else:
             self.timed_out()
 
+    def _put_off_timeout(self) -> None:
+        if self._timeout_s and not self._closed:
+            self._deadline = self.world.clock.monotonic() + self._timeout_s
+
     def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self.set_timeout(CLOSING_S)
         transport: Any = self.transport
         transport.unregisterProducer()
         transport.loseConnection()

@@ -1,8 +1,10 @@
 """
 What an SMTP server session tells its listener, one event at a time.
 
-Each event but `BodyChunk` is answered by `answer`; only then does the next
-one come. Arguments are checked for form, not for meaning.
+Each event is answered by `answer` unless it says that it needs no answer;
+only then does the next one come. Arguments are checked for form, not for
+meaning. Every `Mail` that was accepted is followed, sooner or later, by
+exactly one of `EndOfBody`, `BodyAborted` and `Reset`.
 """
 
 from __future__ import annotations
@@ -86,7 +88,12 @@ class BodyAborted:
     The message will not be completed: RSET between BDATs, a line-ending
     offence, a size over the limit, the connection lost. Needs no answer;
     the engine tells the peer what went wrong itself. The transaction is over.
+
+    Attributes:
+        reason: For the log.
     """
+
+    reason: str = ""
 
 
 @frozen
@@ -131,12 +138,30 @@ class Verify:
 
 @frozen
 class Reset:
-    """RSET, or a new EHLO in a transaction; answered by the engine."""
+    """
+    The transaction is over and there was no message: RSET, a new EHLO, a
+    refused BDAT, the connection lost. Needs no answer; the engine gave it.
+    """
 
 
 @frozen
 class Quit:
-    """QUIT; answered by the engine, after which it is `closing`."""
+    """QUIT; needs no answer: the engine gave it and is `closing`."""
+
+
+@frozen
+class Offence:
+    """
+    A sign that this is no mail client. Needs no answer; the engine has told
+    the peer what it must be told.
+
+    Attributes:
+        kind: Stable word for log and bans: `early-talk`, `http`,
+            `long-line`, `line-ends`, `errors`, `junk`, `framing`,
+            `auth-pipelining`.
+    """
+
+    kind: str
 
 
 Event = (
@@ -154,4 +179,5 @@ Event = (
     | Verify
     | Reset
     | Quit
+    | Offence
 )

@@ -322,6 +322,15 @@ class SimulatedDisk:
     def free_octets(self, path: str) -> int:
         return self.platter.capacity_octets - self.platter.used_octets()
 
+    def total_octets(self, path: str) -> int:
+        return self.platter.capacity_octets
+
+    def file_system(self, path: str) -> str:
+        return "simulated"
+
+    def check_private(self, path: str) -> None:
+        """Nobody else is on this machine."""
+
     def lock(self, path: str) -> Any:
         self.look()
         holder = self.platter.locks.get(path)
