@@ -21,9 +21,12 @@ from imailpy.delivery.settings import DeliverySettings
 from imailpy.dns.settings import DnsSettings
 from imailpy.interfaces.world import IDisk
 from imailpy.listeners.imap.settings import ImapSettings
+from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.realm.settings import RealmSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import TlsSettings
+
+_SMTP = (Service.SMTP, Service.SUBMISSION, Service.LMTP)
 
 
 class Providers:
@@ -32,6 +35,7 @@ class Providers:
 
     Attributes:
         configuration: The one that holds.
+        smtp: By the listener's name, submission and lmtp among them.
         imap: By the listener's name.
     """
 
@@ -44,6 +48,7 @@ class Providers:
         self.delivery = Settings(made.delivery)
         self.dns = Settings(made.dns)
         self.tls = Settings(made.tls)
+        self.smtp = {name: Settings(told) for name, told in made.smtp.items()}
         self.imap = {name: Settings(told) for name, told in made.imap.items()}
 
     @property
@@ -75,6 +80,9 @@ class Providers:
             (self.tls, made.tls),
         ]
         changes += [
+            (provider, made.smtp[name]) for name, provider in self.smtp.items()
+        ]
+        changes += [
             (provider, made.imap[name]) for name, provider in self.imap.items()
         ]
         exchange(changes)
@@ -90,6 +98,11 @@ class _Made:
         self.delivery: DeliverySettings = rooms.delivery(configuration, disk)
         self.dns: DnsSettings = rooms.dns(configuration)
         self.tls: TlsSettings = rooms.tls(configuration)
+        self.smtp: dict[str, SmtpSettings] = {
+            each.name: rooms.smtp(configuration, each)
+            for each in _open(configuration)
+            if each.service in _SMTP
+        }
         self.imap: dict[str, ImapSettings] = {
             each.name: rooms.imap(configuration, each)
             for each in _open(configuration)

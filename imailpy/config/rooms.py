@@ -9,7 +9,7 @@ from __future__ import annotations
 from imailpy.config.fields import read_server
 from imailpy.config.files import read_password
 from imailpy.config.listeners import Listener
-from imailpy.config.schema import Configuration, Hop
+from imailpy.config.schema import BareLineEnds, Configuration, Hop
 from imailpy.delivery.schedule import Schedule
 from imailpy.delivery.settings import (
     DeliverySettings,
@@ -19,6 +19,7 @@ from imailpy.delivery.settings import (
 from imailpy.dns.settings import DnsSettings, Server
 from imailpy.interfaces.world import IDisk
 from imailpy.listeners.imap.settings import ImapSettings
+from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Path
 from imailpy.mail.facts import canonical_address
 from imailpy.mail.path import canonical_domain
@@ -31,6 +32,7 @@ from imailpy.policy.settings import (
     RelaySettings,
     SubmissionRules,
 )
+from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
 from imailpy.realm.settings import (
     STANDARD_WINDOWS,
     LoginSettings,
@@ -198,6 +200,31 @@ def _route_name(name: str) -> str:
     """Give a domain, or `.domain`, its one form."""
     dot = "." if name.startswith(".") else ""
     return dot + canonical_domain(name.removeprefix("."))
+
+
+def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
+    """What an smtp, submission or lmtp listener is told."""
+    said = configuration.smtp
+    return SmtpSettings(
+        flavour=Flavour(listener.service.value),
+        hello=configuration.hello.smtp,
+        auth=listener.auth,
+        plaintext_auth=listener.plaintext_auth,
+        scram=configuration.login.scram,
+        max_message_octets=said.max_message_mb * MIB,
+        line_ends=(
+            None
+            if said.bare_line_ends is BareLineEnds.AUTO
+            else LineEnds(said.bare_line_ends.value)
+        ),
+        refuse_early_talk=said.refuse_early_talk,
+        limits=Limits(
+            recipients=said.max_recipients,
+            errors=said.max_errors,
+            junk_commands=said.max_junk_commands,
+        ),
+        failures_most=said.failures,
+    )
 
 
 def imap(configuration: Configuration, listener: Listener) -> ImapSettings:

@@ -12,8 +12,10 @@ from imailpy.config.schema import Service
 from imailpy.delivery.settings import DeliverySettings, NextHop, Security
 from imailpy.dns.settings import DnsSettings, Server
 from imailpy.listeners.imap.settings import ImapSettings
+from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Path, Secret
 from imailpy.policy.settings import OverQuota, RelayPolicy
+from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
 from imailpy.realm.settings import STANDARD_WINDOWS, RealmSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import CertificateFiles, TlsSettings
@@ -130,6 +132,12 @@ class OtherRoomsTests(SynchronousTestCase):
         self.assertEqual(rooms.tls(nothing), TlsSettings())
         self.assertEqual(rooms.dns(nothing), DnsSettings())
         self.assertEqual(rooms.delivery(nothing, DISK), DeliverySettings())
+        self.assertEqual(rooms.smtp(nothing, USUAL["smtp"]), SmtpSettings())
+        self.assertEqual(
+            rooms.smtp(nothing, USUAL["submission"]),
+            SmtpSettings(Flavour.SUBMISSION, auth=True),
+        )
+        self.assertIs(rooms.smtp(nothing, USUAL["lmtp"]).flavour, Flavour.LMTP)
         self.assertEqual(
             rooms.imap(nothing, USUAL["imaps"]),
             ImapSettings(greeting="ready"),
@@ -157,6 +165,13 @@ trust_file = "/t.pem"
 certificate = "/c.pem"
 key = "/k.pem"
 [smtp]
+max_recipients = 100
+max_message_mb = 1
+max_errors = 5
+max_junk_commands = 10
+bare_line_ends = "normalize"
+refuse_early_talk = true
+failures = 1
 max_hops = 20
 [recipients]
 box_delimiters = "="
@@ -186,6 +201,7 @@ timeout_s = 1
 [login]
 scram = true
 [hello]
+smtp = "hello"
 imap = "hi"
 [imap]
 append_limit_mb = 1
@@ -265,6 +281,18 @@ failures = 2
             (resolver.trusted, resolver.timeout_s), ({"192.0.2.53"}, 1.0)
         )
         self.assertEqual(
+            rooms.smtp(read, USUAL["smtp"]),
+            SmtpSettings(
+                hello="hello",
+                scram=True,
+                max_message_octets=1 << 20,
+                line_ends=LineEnds.NORMALIZE,
+                refuse_early_talk=True,
+                limits=Limits(recipients=100, errors=5, junk_commands=10),
+                failures_most=1,
+            ),
+        )
+        self.assertEqual(
             rooms.imap(read, USUAL["imap"]),
             ImapSettings(
                 greeting="hi",
@@ -312,6 +340,7 @@ class ReloadTests(SynchronousTestCase):
                     providers.dns,
                     providers.tls,
                     providers.imap["imap"],
+                    providers.smtp["smtp"],
                 )
             },
             {2},
