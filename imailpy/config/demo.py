@@ -77,13 +77,9 @@ _LISTENERS = (
 _METRICS = 9625
 
 
-def certificate_files(directory: str) -> tuple[str, str]:
+def certificate_directory(directory: str) -> str:
     """Where the self-signed certificate and its key are."""
-    folder = os.path.join(os.path.abspath(directory), "tls")
-    return (
-        os.path.join(folder, "certificate.pem"),
-        os.path.join(folder, "key.pem"),
-    )
+    return os.path.join(os.path.abspath(directory), "tls")
 
 
 def ports(offset: int = PORT_OFFSET) -> dict[str, int]:
@@ -119,12 +115,12 @@ def demo(
     lowest = min(ports(port_offset).values())
     if not 0 < lowest <= highest < 65_536:
         raise ValueError(f"port offset {port_offset} leads to no ports")
-    certificate, key = certificate_files(directory)
+    folder = certificate_directory(directory)
     return _TEXT.format(
         domain=DOMAIN,
         directory=to_toml(os.path.abspath(directory)),
-        certificate=to_toml(certificate),
-        key=to_toml(key),
+        certificate=to_toml(os.path.join(folder, "self-signed.crt")),
+        key=to_toml(os.path.join(folder, "self-signed.key")),
         listeners=_listeners(address, port_offset),
         outside=_outside(smarthost),
         metrics=_METRICS + port_offset,
