@@ -71,8 +71,8 @@ _LISTENERS = (
     ("submissions", 465, "implicit", True),
     ("imap", 143, "starttls", True),
     ("imaps", 993, "implicit", True),
-    ("pop3", 110, "starttls", True),
-    ("pop3s", 995, "implicit", True),
+    # ("pop3", 110, "starttls", True),
+    # ("pop3s", 995, "implicit", True),
 )
 _METRICS = 9625
 
@@ -115,12 +115,15 @@ def demo(
     lowest = min(ports(port_offset).values())
     if not 0 < lowest <= highest < 65_536:
         raise ValueError(f"port offset {port_offset} leads to no ports")
-    folder = certificate_directory(directory)
+    certificate, key = (
+        os.path.join(certificate_directory(directory), name)
+        for name in ("self-signed.crt", "self-signed.key")
+    )
     return _TEXT.format(
         domain=DOMAIN,
         directory=to_toml(os.path.abspath(directory)),
-        certificate=to_toml(os.path.join(folder, "self-signed.crt")),
-        key=to_toml(os.path.join(folder, "self-signed.key")),
+        certificate=to_toml(certificate),
+        key=to_toml(key),
         listeners=_listeners(address, port_offset),
         outside=_outside(smarthost),
         metrics=_METRICS + port_offset,
@@ -130,14 +133,17 @@ def demo(
 def _listeners(address: str, offset: int) -> str:
     tables = []
     for name, port, tls, auth in _LISTENERS:
-        plaintext = "plaintext_auth = true\n" if auth else ""
+        more = "plaintext_auth = true\n" if auth else ""
+        if name == "lmtp":
+            # Nobody tries a mail server by LMTP first: it can be done without.
+            more = "optional = true\n"
         tables.append(
             f"[listeners.{name}]\n"
             "enabled = true\n"
             f"address = {to_toml(address)}\n"
             f"port = {port + offset}\n"
             f"tls = {to_toml(tls)}\n"
-            f"{plaintext}"
+            f"{more}"
         )
     return "\n".join(tables)
 

@@ -6,10 +6,18 @@ A reload makes them anew; `providers` hands them out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from imailpy.config.fields import read_server
 from imailpy.config.files import read_password
 from imailpy.config.listeners import Listener
-from imailpy.config.schema import BareLineEnds, Configuration, Hop
+from imailpy.config.schema import (
+    BareLineEnds,
+    Configuration,
+    Hop,
+    Service,
+)
 from imailpy.delivery.schedule import Schedule
 from imailpy.delivery.settings import (
     DeliverySettings,
@@ -239,6 +247,15 @@ def imap(configuration: Configuration, listener: Listener) -> ImapSettings:
         idle_s=said.idle_minutes * MINUTE_S,
         failures_most=said.failures,
     )
+
+
+# What a listener is told, by its service.
+LISTENERS: dict[Service, Callable[[Configuration, Listener], Any]] = {
+    Service.SMTP: smtp,
+    Service.SUBMISSION: smtp,
+    Service.LMTP: smtp,
+    Service.IMAP: imap,
+}
 
 
 def address_or_none(text: str) -> Path | None:

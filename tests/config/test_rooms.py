@@ -327,7 +327,7 @@ class ReloadTests(SynchronousTestCase):
         )
         providers.reload(parse(text))
         self.assertEqual(providers.realm.current.policy.limits.total, 7)
-        self.assertEqual(providers.imap["imap"].current.greeting, "new")
+        self.assertEqual(providers.listeners["imap"].current.greeting, "new")
         self.assertEqual(
             {
                 each.number
@@ -337,8 +337,8 @@ class ReloadTests(SynchronousTestCase):
                     providers.delivery,
                     providers.dns,
                     providers.tls,
-                    providers.imap["imap"],
-                    providers.smtp["smtp"],
+                    providers.listeners["imap"],
+                    providers.listeners["smtp"],
                 )
             },
             {2},
