@@ -18,8 +18,8 @@ from imailpy.interfaces.body import IBody, IIncomingBody, ISpool
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IFile, IWorld
 from imailpy.message.rendition import Rendition
+from imailpy.message.scanner import Scanner
 from imailpy.store.bodies import CHUNK_OCTETS
-from imailpy.store.scanning import new_scanner
 from imailpy.store.settings import StoreSettings
 from imailpy.store.space import Space
 
@@ -95,7 +95,7 @@ class IncomingBody:
         self._spool = spool
         self._most_in_memory = spool.settings.current.spool_memory_octets
         self._digest = hashlib.sha256()
-        self._scanner = new_scanner()
+        self._scanner = Scanner()
         self._chunks: list[bytes] = []
         self._file: IFile | None = None
         self._path = ""

@@ -203,7 +203,7 @@ CREATE TABLE extents (
     id INTEGER PRIMARY KEY,
     codec TEXT NOT NULL DEFAULT 'none',
     key_id TEXT,
-    segment INTEGER,
+    segment TEXT,
     offset INTEGER NOT NULL DEFAULT 0,
     stored_octets INTEGER NOT NULL,
     size_octets INTEGER NOT NULL,
@@ -213,14 +213,13 @@ CREATE TABLE extents (
 CREATE INDEX extents_by_segment ON extents (segment)
     WHERE segment IS NOT NULL;
 CREATE TABLE segments (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
+    name TEXT PRIMARY KEY,
     own INTEGER NOT NULL,
     sealed INTEGER NOT NULL,
     size_octets INTEGER NOT NULL,
     live_octets INTEGER NOT NULL,
     dead_since REAL
-);
+) WITHOUT ROWID;
 CREATE TABLE deliveries (
     delivery_id TEXT NOT NULL,
     mailbox INTEGER NOT NULL,
@@ -228,6 +227,7 @@ CREATE TABLE deliveries (
     at REAL NOT NULL,
     PRIMARY KEY (delivery_id, mailbox)
 ) WITHOUT ROWID;
+CREATE INDEX deliveries_by_time ON deliveries (at);
 CREATE TABLE threads (
     account INTEGER NOT NULL,
     message_id_hash INTEGER NOT NULL,
@@ -245,6 +245,7 @@ CREATE TABLE events (
     at REAL NOT NULL,
     PRIMARY KEY (account, modseq, mailbox, what)
 ) WITHOUT ROWID;
+CREATE INDEX events_by_time ON events (at);
 CREATE TABLE counters (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL

@@ -134,6 +134,11 @@ class State:
         self.numbers: dict[str, int] = {}
         self._written_numbers: dict[str, int] = {}
         self._load_numbers()
+        # Part of every id that others see: so ids of two servers, or of one
+        # that was set up anew, are never the same.
+        self.shard: str = connection.execute(
+            "SELECT value FROM facts WHERE name = 'shard'"
+        ).get
 
     # --- drawing numbers
 
@@ -275,7 +280,7 @@ class State:
         self, where: str, bindings: tuple[Any, ...]
     ) -> MailboxRow | None:
         row = self._connection.execute(
-            f"SELECT {MAILBOX_COLUMNS} FROM mailboxes"  # noqa: S608
+            f"SELECT {MAILBOX_COLUMNS} FROM mailboxes"
             f" WHERE {where} AND deleted_at IS NULL",
             bindings,
         ).fetchone()
