@@ -17,7 +17,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 from zope.interface import implementer
 
-from imailpy.config import Configuration, ConfigError, load
+from imailpy.config import ConfigError, Configuration, load
 from imailpy.config.demo import PORT_OFFSET, ports
 from imailpy.errors import MailError, StoreLocked
 
@@ -86,7 +86,7 @@ class Options(usage.Options):
         """Read and check everything before anything is built."""
         if (self["config"] is None) == (self["demo"] is None):
             raise usage.UsageError("say --config FILE or --demo DIR")
-        parent = self.parent or {}
+        parent: Any = self.parent or {}
         if parent.get("euid"):
             # It would keep the way back to root open [SECURITY B15.1].
             raise usage.UsageError("--euid is refused: use --uid")
@@ -150,7 +150,11 @@ class _Roof:
         except MailError as error:
             _leave(EX_CONFIG, error.private)
         if self._told:
-            self._server.opened.addCallback(lambda _: print(self._told))
+            self._server.opened.addCallback(lambda _: self._tell())
+
+    def _tell(self) -> None:
+        # Not through the log: these lines are there to be copied.
+        print(self._told, file=sys.__stdout__, flush=True)
 
 
 def makeService(options: Options) -> Any:

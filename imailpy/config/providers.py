@@ -16,11 +16,10 @@ from imailpy.config.lines import KeyPath
 from imailpy.config.listeners import Listener, listeners
 from imailpy.config.provider import Settings, exchange
 from imailpy.config.read import complain
-from imailpy.config.schema import Configuration, Service
+from imailpy.config.schema import Configuration
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.dns.settings import DnsSettings
 from imailpy.interfaces.world import IDisk
-from imailpy.listeners.imap.settings import ImapSettings
 from imailpy.realm.settings import RealmSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import TlsSettings
@@ -32,7 +31,7 @@ class Providers:
 
     Attributes:
         configuration: The one that holds.
-        imap: By the listener's name.
+        listeners: By the listener's name.
     """
 
     def __init__(self, configuration: Configuration, disk: IDisk) -> None:
@@ -44,7 +43,9 @@ class Providers:
         self.delivery = Settings(made.delivery)
         self.dns = Settings(made.dns)
         self.tls = Settings(made.tls)
-        self.imap = {name: Settings(told) for name, told in made.imap.items()}
+        self.listeners = {
+            name: Settings(told) for name, told in made.listeners.items()
+        }
 
     @property
     def open(self) -> tuple[Listener, ...]:
@@ -75,7 +76,8 @@ class Providers:
             (self.tls, made.tls),
         ]
         changes += [
-            (provider, made.imap[name]) for name, provider in self.imap.items()
+            (provider, made.listeners[name])
+            for name, provider in self.listeners.items()
         ]
         exchange(changes)
         self.configuration = configuration
@@ -90,10 +92,9 @@ class _Made:
         self.delivery: DeliverySettings = rooms.delivery(configuration, disk)
         self.dns: DnsSettings = rooms.dns(configuration)
         self.tls: TlsSettings = rooms.tls(configuration)
-        self.imap: dict[str, ImapSettings] = {
-            each.name: rooms.imap(configuration, each)
+        self.listeners: dict[str, Any] = {
+            each.name: rooms.LISTENERS[each.service](configuration, each)
             for each in _open(configuration)
-            if each.service is Service.IMAP
         }
 
 

@@ -6,10 +6,13 @@ A reload makes them anew; `providers` hands them out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from imailpy.config.fields import read_server
 from imailpy.config.files import read_password
 from imailpy.config.listeners import Listener
-from imailpy.config.schema import Configuration, Hop
+from imailpy.config.schema import Configuration, Hop, Service
 from imailpy.delivery.schedule import Schedule
 from imailpy.delivery.settings import (
     DeliverySettings,
@@ -19,6 +22,7 @@ from imailpy.delivery.settings import (
 from imailpy.dns.settings import DnsSettings, Server
 from imailpy.interfaces.world import IDisk
 from imailpy.listeners.imap.settings import ImapSettings
+from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Path
 from imailpy.mail.facts import canonical_address
 from imailpy.mail.path import canonical_domain
@@ -31,6 +35,7 @@ from imailpy.policy.settings import (
     RelaySettings,
     SubmissionRules,
 )
+from imailpy.protocol.smtp.options import Flavour, Limits
 from imailpy.realm.settings import (
     STANDARD_WINDOWS,
     LoginSettings,
@@ -212,6 +217,29 @@ def imap(configuration: Configuration, listener: Listener) -> ImapSettings:
         idle_s=said.idle_minutes * MINUTE_S,
         failures_most=said.failures,
     )
+
+
+def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
+    """What an smtp, submission or lmtp listener is told."""
+    said = configuration.smtp
+    return SmtpSettings(
+        flavour=Flavour(listener.service.value),
+        hello=configuration.hello.smtp,
+        auth=listener.auth,
+        plaintext_auth=listener.plaintext_auth,
+        scram=configuration.login.scram,
+        max_message_octets=said.max_message_mb * MIB,
+        limits=Limits(recipients=said.max_recipients),
+    )
+
+
+# What a listener is told, by its service.
+LISTENERS: dict[Service, Callable[[Configuration, Listener], Any]] = {
+    Service.SMTP: smtp,
+    Service.SUBMISSION: smtp,
+    Service.LMTP: smtp,
+    Service.IMAP: imap,
+}
 
 
 def address_or_none(text: str) -> Path | None:

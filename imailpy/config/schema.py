@@ -185,6 +185,9 @@ class ListenerTable:
         None,
     )
     auth: bool | None = setting("Whether users can sign in.", None)
+    optional: bool | None = setting(
+        "Whether the server starts without it when its port is taken.", None
+    )
     plaintext_auth: bool | None = setting(
         "Whether a password may cross a connection without TLS.", None
     )
