@@ -42,6 +42,21 @@ class Connection(Protocol):
         events_a_turn: After so many events the reactor gets its turn.
     """
 
+    # Ten thousand idle connections: a dict for each would be the most of it.
+    __slots__ = (
+        "_closed",
+        "_deadline",
+        "_drained",
+        "_handling",
+        "_timeout_s",
+        "_timer",
+        "_turn_asked",
+        "engine",
+        "lost",
+        "paused",
+        "world",
+    )
+
     log = Logger()
     engine: Engine
     events_a_turn = 128
@@ -54,6 +69,7 @@ class Connection(Protocol):
         self._drained: list[Deferred[None]] = []
         self._timer: Any = None
         self._timeout_s = 0.0
+        self._timer_at = 0.0
         self._deadline = 0.0
         self._turn_asked = False
         self._closed = False
@@ -129,11 +145,12 @@ class Connection(Protocol):
                 self._timer.cancel()
                 self._timer = None
             return
-        now = self.world.clock.monotonic()
-        self._deadline = now + timeout_s
+        self._deadline = self.world.clock.monotonic() + timeout_s
         if self._timer is not None:
+            if self._timer_at <= self._deadline:
+                return
             self._timer.cancel()
-        self._timer = self.world.clock.call_later(timeout_s, self._look)
+        self._set_timer(timeout_s)
 
     def flush(self) -> None:
         """Send what the engine has to say, in one write."""
@@ -181,6 +198,8 @@ class Connection(Protocol):
 
     def _wake(self, result: Any, coroutine: Coroutine[Any, Any, None]) -> None:
         # The Deferred still holds its result: the coroutine takes it there.
+        # Who waited for us was not idle.
+        self._put_off_timeout()
         if self._advance(coroutine):
             self.turn()
 
@@ -224,11 +243,15 @@ class Connection(Protocol):
         self._timer = None
         left_s = self._deadline - self.world.clock.monotonic()
         if left_s > 0.001:
-            self._timer = self.world.clock.call_later(left_s, self._look)
+            self._set_timer(left_s)
         elif self._closed:
             self.transport.abortConnection()  # type: ignore[union-attr]
         else:
             self.timed_out()
+
+    def _set_timer(self, delay_s: float) -> None:
+        self._timer_at = self.world.clock.monotonic() + delay_s
+        self._timer = self.world.clock.call_later(delay_s, self._look)
 
     def _put_off_timeout(self) -> None:
         if self._timeout_s and not self._closed:

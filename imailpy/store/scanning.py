@@ -1,25 +1,17 @@
-"""What looks at a body while it arrives."""
+"""What looks at a body while it arrives, or later."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from imailpy.interfaces.body import IBody
 from imailpy.message.rendition import Rendition
 from imailpy.message.scanner import Scanner
 
 
-class Scans(Protocol):
-    """A scanner of `imailpy.message`."""
-
-    def feed(self, octets: bytes) -> None:
-        """Look at a piece."""
-        ...
-
-    def finish(self) -> Rendition:
-        """Give what was found."""
-        ...
-
-
-def new_scanner() -> Scans:
-    """Give a fresh scanner."""
-    return Scanner()
+def scanned(body: IBody) -> Rendition:
+    """Give the rendition of a body: its own, or one made now."""
+    if body.rendition is not None:
+        return body.rendition
+    scanner = Scanner()
+    for chunk in body.chunks():
+        scanner.feed(chunk)
+    return scanner.finish()

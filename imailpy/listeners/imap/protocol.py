@@ -103,6 +103,25 @@ class ImapConnection(Connection):
         settings: As they were when it came.
     """
 
+    __slots__ = (
+        "_account",
+        "_busy",
+        "_handshake",
+        "_in_response",
+        "_leaving",
+        "_mail",
+        "_secured",
+        "_telling",
+        "_turn_began",
+        "appending",
+        "exchange",
+        "failures",
+        "gate",
+        "settings",
+        "shared",
+        "view",
+    )
+
     engine: ServerSession
 
     def __init__(

@@ -92,8 +92,7 @@ class ServerSession(Receiving, SigningIn):
             raise ValueError("no event is open")
         self._then = None
         then(reply)
-        if self._gone:
-            self._close("connection lost")
+        self._answered()
 
     def answer_each(self, said: Sequence[Reply]) -> None:
         """
@@ -108,8 +107,29 @@ class ServerSession(Receiving, SigningIn):
             raise ValueError("one reply for each recipient")
         self._then = None
         self._body_replies(list(said))
+        self._answered()
+
+    def _answered(self) -> None:
         if self._gone:
             self._close("connection lost")
+        elif self._parting is not None:
+            self.part(self._parting)
+
+    def part(self, reply: Reply) -> None:
+        """
+        Say a last word, a 421, and close: now, or once the open event is
+        answered. A message that has not come whole is void.
+        """
+        if self._then is not None:
+            self._parting = reply
+        elif not self.closing:
+            self._say(reply)
+            self._close("closed by us")
+
+    @property
+    def open(self) -> bool:
+        """Whether an event waits for its answer."""
+        return self._then is not None
 
     def octets_to_send(self) -> bytes:
         """Give what is to be sent, and forget it."""
