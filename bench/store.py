@@ -146,9 +146,7 @@ async def mailbox(store: Any, account: Any) -> None:
     n = len(box.uids)
     print(f"  {n} messages")
     await timed("open again", lambda: mail.open("INBOX"))
-    await timed(
-        "FLAGS", lambda: fetch(box, [Column.UID, Column.FLAGS]), n
-    )
+    await timed("FLAGS", lambda: fetch(box, [Column.UID, Column.FLAGS]), n)
     listed = [
         Column.UID, Column.FLAGS, Column.INTERNAL_DATE, Column.SIZE,
         Column.ENVELOPE, Column.BODYSTRUCTURE,

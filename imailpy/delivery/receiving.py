@@ -182,15 +182,18 @@ class Receiving:
         recipients = self._transaction.envelope.recipients
         if len(decisions) != len(recipients):
             raise ValueError("one decision for each recipient")
+        places = range(len(recipients))
         try:
             plan = await _Planning(self, self._body).plan(decisions)
-            await _Promise(self, plan, self._body).make()
-        except MailError as error:
-            self._tell("delivery.unaccepted", why=error.private)
-            return [error.reply for _ in recipients]
+            refused = dict(plan.replies)
+            try:
+                await _Promise(self, plan, self._body).make()
+            except MailError as error:
+                self._tell("delivery.unaccepted", why=error.private)
+                return [refused.get(place, error.reply) for place in places]
         finally:
             self.discard()
-        return [plan.replies[place] for place in range(len(recipients))]
+        return [plan.replies[place] for place in places]
 
     def _tell(self, event: str, **facts: object) -> None:
         self._receiver.journal.record(

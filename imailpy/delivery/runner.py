@@ -146,7 +146,8 @@ class Runner:
         """Take rows that are due into memory."""
         settings = self._settings.current
         room = settings.claimed_rows - len(self._backlog.claimed)
-        if room <= 0:
+        if room < min(_PAGE, settings.claimed_rows) // 2:
+            # Results will make room, and wake us.
             return
         most = len(self._backlog.claimed) + min(room, _PAGE)
         rows = await self._queue.due(self._world.clock.now(), most)
@@ -362,6 +363,7 @@ class Runner:
                     row=each.row.id,
                     host=each.host,
                 )
+            self._world.fault_point("delivery.carried_before_recorded")
             dice = self._world.random.uniform(-1.0, 1.0)
             outcomes.append(conclude(each, schedule, now, dice))
         self._ledger.add(outcomes)

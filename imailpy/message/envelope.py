@@ -15,8 +15,13 @@ from imailpy.message.address import (
     GroupStart,
     parse_addresses,
 )
-from imailpy.message.bounds import MAX_ADDRESSES, MAX_FIELD
-from imailpy.message.header import unfold
+from imailpy.message.bounds import (
+    MAX_ADDRESSES,
+    MAX_FIELD,
+    MAX_FIELDS,
+    MAX_SECTION,
+)
+from imailpy.message.header import RawField, raw_fields, section_end, unfold
 from imailpy.message.imap_string import NIL, imap_nstring, imap_string
 
 ENVELOPE_FIELDS = frozenset(
@@ -38,7 +43,7 @@ _ADDRESS_FIELDS = frozenset(
     (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 )
 
-# Lower-case name -> raw values, in their order.
+# Lower-case name -> unfolded values, in their order.
 Values = Mapping[bytes, Sequence[bytes]]
 
 # What stands for the missing half of an address: NIL would say "group".
@@ -71,22 +76,30 @@ def render_envelope(values: Values) -> bytes:
     )
 
 
-def past_bounds(values: Values) -> bool:
+def past_bounds(fields: Sequence[RawField], values: Values) -> bool:
     """Tell whether a long header section has more than is rendered."""
-    for name, given in values.items():
-        if any(len(value) > MAX_FIELD for value in given):
+    if any(len(value) > MAX_FIELD for _, _, value in fields):
+        return True
+    for name in _ADDRESS_FIELDS:
+        lists = [parse_addresses(value) for value in values.get(name, ())]
+        if any(one.truncated for one in lists):
             return True
-        if name in _ADDRESS_FIELDS:
-            lists = [parse_addresses(unfold(value)) for value in given]
-            if any(one.truncated for one in lists):
-                return True
-            if sum(len(one.entries) for one in lists) > MAX_ADDRESSES:
-                return True
+        if sum(len(one.entries) for one in lists) > MAX_ADDRESSES:
+            return True
     return False
 
 
+def envelope_of(section: bytes) -> bytes:
+    """Render the ENVELOPE of a header section, a downgraded one perhaps."""
+    values: dict[bytes, list[bytes]] = {}
+    section = section[: min(section_end(section), MAX_SECTION)]
+    for _, name, value in raw_fields(section, most=MAX_FIELDS):
+        values.setdefault(name.lower(), []).append(unfold(value))
+    return render_envelope(values)
+
+
 def _text(values: Sequence[bytes] | None) -> bytes:
-    return imap_string(unfold(values[0])) if values else NIL
+    return imap_string(values[0]) if values else NIL
 
 
 def _addresses(values: Sequence[bytes] | None) -> bytes:
@@ -103,7 +116,7 @@ def _addresses(values: Sequence[bytes] | None) -> bytes:
 def _rendered(values: Sequence[bytes]) -> bytes:
     entries: list[Entry] = []
     for value in values:
-        entries += parse_addresses(unfold(value)).entries
+        entries += parse_addresses(value).entries
         # Fields of one name share one bound.
         if len(entries) >= MAX_ADDRESSES:
             break

@@ -190,11 +190,9 @@ def unfold(value: bytes) -> bytes:
     CR and LF that belong to no fold become a blank, NUL goes
     [RFC5322 2.2.3].
     """
-    if len(value) > MAX_FIELD:
-        value = value[:MAX_FIELD]
+    value = value[:MAX_FIELD].strip(b" \t\r\n")
     if b"\n" in value:
         value = _FOLD.sub(b"", value)
-    value = value.strip(b" \t\r")
     if b"\r" in value or b"\0" in value:
         value = _ODD.sub(_odd, value)
     return value

@@ -23,10 +23,11 @@ _TOKEN = rb"[!#-'*+.\-0-9A-Z^-~]{1,255}+"
 _MEDIA_TYPE = re.compile(rb"\s*+(%s)\s*+/\s*+(%s)" % (_TOKEN, _TOKEN))
 _DISPOSITION = re.compile(rb'\s*+"?(%s)' % _TOKEN)
 _PARAMETER = re.compile(
-    rb'[;\s]*+([^\s=;"]{1,255}+)\s*+=\s*+'
+    rb'([^\s=;"]{1,255}+)\s*+=\s*+'
     rb'(?:"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)[^;]*+|([^;]*+))',
     re.DOTALL,
 )
+_SEPARATORS = re.compile(rb"[;\s]*+")
 _SECTION = re.compile(rb"([^*]++)(?:\*(0|[1-9]\d?))?(\*)?")
 _TRAILING_COMMENT = re.compile(rb"(?<!\s)\s++\([^()]*+\)\Z")
 _UNESCAPE = re.compile(rb"\\(.)", re.DOTALL)
@@ -159,10 +160,12 @@ def _parameters(value: bytes, at: int) -> tuple[tuple[Parameter, ...], bool]:
     count = 0
     truncated = False
     while at < len(value):
+        separators = _SEPARATORS.match(value, at)
+        at = separators.end() if separators else at
         match = _PARAMETER.match(value, at)
         if match is None:
             # No parameter: pass over it.
-            at = value.find(b";", at + 1)
+            at = value.find(b";", at)
             if at < 0:
                 break
             continue

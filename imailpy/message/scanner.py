@@ -39,9 +39,8 @@ from imailpy.message.bounds import (
     MAX_FIELDS,
     MAX_PARTS,
 )
-from imailpy.message.entity import CONTENT_FIELDS, Entity, Kind
+from imailpy.message.entity import Entity, Kind
 from imailpy.message.envelope import (
-    ENVELOPE_FIELDS,
     past_bounds,
     render_envelope,
 )
@@ -50,9 +49,8 @@ from imailpy.message.measure import Measure
 from imailpy.message.preview import Excerpt
 from imailpy.message.rendition import Rendition
 from imailpy.message.structure import pack_entities
-from imailpy.message.summary import Summary
+from imailpy.message.summary import Summary, index_fields
 
-_INDEXED = CONTENT_FIELDS | ENVELOPE_FIELDS
 _Hit = tuple[int, int, Entity, bool]
 
 
@@ -109,7 +107,6 @@ class Scanner:
         data, self._held = self._held, b""
         self._scan(data, True)
         self._close(None)
-        self._measure.finish()
         body, bodystructure = render_bodies(self._entities)
         message = self._entities[0]
         measure = self._measure
@@ -210,19 +207,13 @@ class Scanner:
         fields = raw_fields(octets, most=MAX_FIELDS)
         self.steps += len(fields)
         complete = not section.overlong and len(fields) < MAX_FIELDS
-        values: dict[bytes, list[bytes]] = {}
-        for _, name, value in fields:
-            name = name.lower()
-            if name in _INDEXED:
-                if name in values:
-                    values[name].append(value)
-                else:
-                    values[name] = [value]
         if entity.parent is None:
-            self._summary.read(fields, values, complete)
+            values = self._summary.read(fields, complete)
+        else:
+            values = index_fields(fields)
         if entity.is_message:
             entity.envelope = render_envelope(values)
-        if len(octets) > MAX_ADDRESSES and past_bounds(values):
+        if len(octets) > MAX_ADDRESSES and past_bounds(fields, values):
             complete = False
         if not entity.read_fields(values) or not complete:
             self._truncated = True

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 
 from imailpy.config.listeners import Listener
 from imailpy.config.schema import ListenerTls, Service
@@ -37,6 +38,8 @@ class Ports:
         wanted: The listeners that are switched on.
     """
 
+    log = Logger()
+
     def __init__(
         self, world: IWorld, tls: ITls, wanted: Sequence[Listener]
     ) -> None:
@@ -44,19 +47,24 @@ class Ports:
         self._tls = tls
         self.wanted = tuple(wanted)
         self._entrances: dict[str, Entrance] = {}
-        self._listening: list[Any] = []
+        self._listening: dict[str, Any] = {}
 
     def bind(self) -> None:
         """
         Bind all; nothing is accepted yet.
 
         Raises:
-            CannotBind: One of them cannot be had; none is bound then.
+            CannotBind: One of them cannot be had.
         """
         for listener in self.wanted:
-            self._entrances[listener.name] = self._bind(listener)
+            try:
+                self._bind(listener)
+            except CannotBind as error:
+                if not listener.optional:
+                    raise
+                self.log.warn("left out: {why}", why=error.private)
 
-    def _bind(self, listener: Listener) -> Entrance:
+    def _bind(self, listener: Listener) -> None:
         entrance = Entrance()
         tls = None
         if listener.tls is ListenerTls.IMPLICIT:
@@ -70,28 +78,26 @@ class Ports:
             raise CannotBind(
                 f"listener {listener.name}: {where}: {error.socketError}"
             ) from error
-        self._listening.append(port)
+        self._listening[listener.name] = port
+        self._entrances[listener.name] = entrance
         entrance.bound(port)
-        return entrance
 
     def open(self, make: Callable[[Listener], Any]) -> None:
         """Let clients in; `make` gives the factory of a listener."""
         for listener in self.wanted:
-            self._entrances[listener.name].open(make(listener))
+            if listener.name in self._entrances:
+                self._entrances[listener.name].open(make(listener))
 
     async def close(self) -> None:
         """Take no more connections."""
-        listening, self._listening = self._listening, []
-        for port in listening:
+        listening, self._listening = self._listening, {}
+        for port in listening.values():
             await maybeDeferred(port.stopListening)
 
     def found(self) -> Mapping[str, int]:
         """Listener -> port that it has."""
         return {
-            listener.name: port.getHost().port
-            for listener, port in zip(
-                self.wanted, self._listening, strict=False
-            )
+            name: port.getHost().port for name, port in self._listening.items()
         }
 
 

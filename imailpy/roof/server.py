@@ -21,7 +21,7 @@ from imailpy.admin.control import SOCKET_NAME, ControlFactory
 from imailpy.admin.journal import Journal
 from imailpy.admin.meters import Meters, site
 from imailpy.admin.operations import Operations, ServerDoors
-from imailpy.config import Configuration, ConfigError
+from imailpy.config import ConfigError, Configuration
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
 from imailpy.config.schema import ListenerTls, Service
@@ -32,7 +32,6 @@ from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
-from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import Ports, in_order
@@ -96,7 +95,7 @@ class Server(TwistedService):
         Raises:
             StoreLocked, StoreRefused: The store cannot be had.
         """
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         world = self.world
         world.harden()
         self._started_at = world.clock.now()
@@ -130,7 +129,7 @@ class Server(TwistedService):
 
     def stopService(self) -> Deferred[None]:
         """Finish what was accepted, then let go of everything."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
 
     # Inside
@@ -179,31 +178,21 @@ class Server(TwistedService):
 
     def _factory(self, listener: Listener) -> Any:
         """Make the factory of a listener."""
-        implicit = listener.tls is ListenerTls.IMPLICIT
-        tls = None if listener.tls is ListenerTls.NONE else self.tls
-        common = {
-            "tls": tls,
-            "implicit_tls": implicit,
+        common: dict[str, Any] = {
+            "tls": None if listener.tls is ListenerTls.NONE else self.tls,
+            "implicit_tls": listener.tls is ListenerTls.IMPLICIT,
             "listener": listener.name,
         }
-        providers = self.providers
+        settings = self.providers.listeners[listener.name]
+        reads = {Service.IMAP: ImapFactory}
         made: Any
-        if listener.service is Service.IMAP:
-            made = ImapFactory(
+        if listener.service in reads:
+            made = reads[listener.service](
                 self.world,
                 self.store,
                 self.realm,
                 self.journal,
-                providers.imap[listener.name],
-                **common,
-            )
-        elif listener.service is Service.POP3:
-            made = Pop3Factory(
-                self.world,
-                self.store,
-                self.realm,
-                self.journal,
-                providers.pop3[listener.name],
+                settings,
                 **common,
             )
         else:
@@ -212,7 +201,7 @@ class Server(TwistedService):
                 self.realm,
                 self.delivery.receiver,
                 self.journal,
-                providers.smtp[listener.name],
+                settings,
                 **common,
             )
         self._factories.append(made)

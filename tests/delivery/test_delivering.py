@@ -10,6 +10,7 @@ import email
 import email.policy
 from typing import Any
 
+from imailpy.delivery import report
 from imailpy.delivery.schedule import Schedule
 from imailpy.delivery.settings import NextHop, Security, Timeouts
 from imailpy.errors import LookupFailed, StoreUnavailable
@@ -41,7 +42,7 @@ class OutCase(HouseCase):
         self.delivery.start()
         self.world.run(10)
 
-    def report(self, address: str = ALICE) -> Any:
+    def told(self, address: str = ALICE) -> Any:
         """The one report in somebody's inbox, as `email` reads it."""
         (mail,) = self.mails(address)
         return email.message_from_bytes(mail, policy=email.policy.SMTP)
@@ -197,7 +198,7 @@ class RetryTests(OutCase):
         self.out("x@out.test")
         self.world.run(4.1 * HOUR)
         self.assertEqual(len(self.mails(ALICE)), 1)
-        (_, recipient) = self.fields(self.report())
+        (_, recipient) = self.fields(self.told())
         self.assertEqual(recipient["Action"], "delayed")
         self.assertEqual(recipient["Status"], "4.3.2")
         self.assertIn("Will-Retry-Until", recipient)
@@ -221,11 +222,11 @@ class RetryTests(OutCase):
         self.host.rcpt["x@out.test"] = NO_USER
         self.host.rcpt["y@out.test"] = NO_USER
         self.out("x@out.test", "y@out.test", "z@out.test")
-        report = self.report()
-        self.assertEqual(report["From"].addresses[0].username, "postmaster")
-        self.assertEqual(report["Return-Path"], "<>")
-        self.assertEqual(report["Auto-Submitted"], "auto-replied")
-        group, first, second = self.fields(report)
+        told = self.told()
+        self.assertEqual(told["From"].addresses[0].username, "postmaster")
+        self.assertEqual(told["Return-Path"], "<>")
+        self.assertEqual(told["Auto-Submitted"], "auto-replied")
+        group, first, second = self.fields(told)
         self.assertEqual(group["Reporting-MTA"], "dns; mx.example.test")
         self.assertEqual(first["Final-Recipient"], "rfc822; x@out.test")
         self.assertEqual(second["Final-Recipient"], "rfc822; y@out.test")
@@ -236,7 +237,7 @@ class RetryTests(OutCase):
             self.assertEqual(
                 recipient["Diagnostic-Code"], "smtp; 550 5.1.1 no such user"
             )
-        self.assertIn("text/rfc822-headers", str(report))
+        self.assertIn("text/rfc822-headers", str(told))
         self.assertIn("dsn.made", self.journal.names())
         self.world.run(6 * DAY)
         self.assertEqual(len(self.mails(ALICE)), 1)
@@ -290,7 +291,7 @@ class RetryTests(OutCase):
             to("failure@out.test", "FAILURE", orcpt="rfc822;old@out.test"),
             to("slow@out.test", "FAILURE"),
         )
-        _, recipient = self.fields(self.report())
+        _, recipient = self.fields(self.told())
         self.assertEqual(
             recipient["Final-Recipient"], "rfc822; failure@out.test"
         )
@@ -316,6 +317,44 @@ class RetryTests(OutCase):
         self.assertEqual(len(self.host.taken), 1)
         self.assertEqual(self.states(), ["x@out.test done"])
         self.assertIn("delivery.unrecorded", self.journal.names())
+
+    def test_fault_of_our_own(self) -> None:
+        """A message that no report can be written about keeps no other
+        result from being written, and is reported plainly."""
+        write = report.write_report
+
+        def stumbles(about: Any, *, header: bytes, body: Any = ()) -> Any:
+            if b"Hello" in header:
+                raise ValueError("scripted")
+            return write(about, header=header, body=body)
+
+        self.patch(report, "write_report", stumbles)
+        self.host.rcpt["x@out.test"] = NO_USER
+        self.out("x@out.test", "y@out.test")
+        self.assertEqual(
+            self.states()[1:], ["x@out.test failed", "y@out.test done"]
+        )
+        self.assertIn(b"550 5.1.1 no such user", self.mails(ALICE)[0])
+        self.assertIn("dsn.bug", self.journal.names())
+
+    def test_result_that_cannot_be_written(self) -> None:
+        """A result that stumbles over a fault of ours does not hold up the
+        results behind it."""
+        record = self.store.queue.record
+
+        async def stumbles(attempts: Any, reports: Any = ()) -> None:
+            if any(attempt.id.endswith("1") for attempt in attempts):
+                raise ValueError("scripted")
+            await record(attempts, reports)
+
+        self.patch(self.store.queue, "record", stumbles)
+        self.out("x@out.test", "y@out.test", "z@out.test")
+        self.assertEqual(
+            self.states(),
+            ["x@out.test ready", "y@out.test done", "z@out.test done"],
+        )
+        self.world.run(DAY)
+        self.assertEqual(len(self.host.taken), 1)
 
     def test_queue_that_cannot_be_read(self) -> None:
         """A store that cannot be read for a while is asked again."""
@@ -468,7 +507,7 @@ class SuccessTests(OutCase):
         self.start()
         self.world.run(1)
         self.assertEqual(len(self.mails(BOB)), 1)
-        _, recipient = self.fields(self.report())
+        _, recipient = self.fields(self.told())
         self.assertEqual(recipient["Action"], "delivered")
         self.assertEqual(recipient["Status"], "2.0.0")
 
@@ -484,7 +523,7 @@ class SuccessTests(OutCase):
         self.assertEqual(self.mails(ALICE), [])
         self.host.without = frozenset({b"DSN"})
         self.out(recipient, parameters=parameters)
-        group, reported = self.fields(self.report())
+        group, reported = self.fields(self.told())
         self.assertEqual(reported["Action"], "relayed")
         self.assertEqual(group["Original-Envelope-Id"], "e 1")
 
@@ -495,7 +534,7 @@ class SuccessTests(OutCase):
         self.change(routes={"store.test": hop})
         host.end_each["b@store.test"] = Reply(552, "full", "5.2.2")
         self.out(to("a@store.test", "SUCCESS"), "b@store.test")
-        _, first, second = self.fields(self.report())
+        _, first, second = self.fields(self.told())
         self.assertEqual(
             {first["Action"], second["Action"]}, {"delivered", "failed"}
         )

@@ -243,8 +243,8 @@ class TroubleTests(_Case):
                 raise error
 
             self.patch(self.store, "accept", fails)
-            replies = self.send(ALICE, BOB)
-            self.assertEqual(self.codes(replies), [code] * 2)
+            replies = self.send(ALICE, BOB, decisions=[ACCEPTED, NO])
+            self.assertEqual(self.codes(replies), [code, "550 5.7.1"])
 
     def test_full_spool(self) -> None:
         """A message for which the spool has no room is told at its end."""
