@@ -331,10 +331,8 @@ class ImapConnection(Connection):
         transport.startTLS(tls.server("imap"))
 
     def handshakeCompleted(self) -> None:
-        transport: Any = self.transport
-        handle = transport.getHandle()
-        version = handle.get_protocol_version_name()
-        self.gate.secured(f"{version} {handle.get_cipher_name()}")
+        tls = self.shared.tls
+        self.gate.secured(tls.description(self.transport) if tls else "")
         self._secured = True
         sign_in.renew_offer(self)
         waiting, self._handshake = self._handshake, None
