@@ -71,8 +71,8 @@ _LISTENERS = (
     ("submissions", 465, "implicit", True),
     ("imap", 143, "starttls", True),
     ("imaps", 993, "implicit", True),
-    # ("pop3", 110, "starttls", True),
-    # ("pop3s", 995, "implicit", True),
+    ("pop3", 110, "starttls", True),
+    ("pop3s", 995, "implicit", True),
 )
 _METRICS = 9625
 

@@ -32,6 +32,7 @@ from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
+from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import Ports, in_order
@@ -198,7 +199,10 @@ class Server(TwistedService):
             "listener": listener.name,
         }
         settings = self.providers.listeners[listener.name]
-        reads = {Service.IMAP: ImapFactory}
+        reads: dict[Service, Any] = {
+            Service.IMAP: ImapFactory,
+            Service.POP3: Pop3Factory,
+        }
         made: Any
         if listener.service in reads:
             made = reads[listener.service](
