@@ -66,7 +66,7 @@ class MetricsPage(Resource):
     isLeaf = True
 
     def __init__(self, meters: Meters) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._meters = meters
 
     def render_GET(self, request: Request) -> int:

@@ -182,7 +182,7 @@ class Operations:
         if not scram:
             return AccountSecrets(encoded)
         salt = self.world.random.octets(SALT_OCTETS)
-        return AccountSecrets(encoded, make_secret(password, salt))
+        return AccountSecrets(encoded, make_secret(secret.reveal(), salt))
 
     async def account_add(
         self,

@@ -42,7 +42,14 @@ class Carried:
 
 
 class Carrier(ABC):
-    """Takes messages to one destination."""
+    """
+    Takes messages to one destination.
+
+    Attributes:
+        key: Of the destination; set by who opened it.
+    """
+
+    key = ""
 
     @property
     @abstractmethod
@@ -75,5 +82,5 @@ class Carrier(ABC):
         """No more messages: fires when it is gone."""
         return succeed(None)
 
-    def abort(self) -> None:
+    def abort(self) -> None:  # noqa: B027 - what cannot last needs no end
         """Break off what is going on; `carry` returns soon."""

@@ -4,6 +4,12 @@ The way out: finds a host that takes the mail of a destination, and sends.
 Sessions are tried host by host, address by address, until one is ready for
 mail. What a host says about a message or a recipient then counts; that it
 cannot be talked to leads to the next.
+
+A message with octets beyond ASCII goes as it is to a host that does not offer
+8BITMIME, although [RFC6152 3] wants it encoded anew or returned: encoding
+breaks signatures, returning breaks mail, and no host is known any more that
+would clip the eighth bit. SMTPUTF8 is another matter: it is never sent to a
+host that does not offer it.
 """
 
 from __future__ import annotations
@@ -215,14 +221,29 @@ class _Search:
                 not failure.in_tls
                 or self._hop.security is not Security.OPPORTUNISTIC
             ):
-                raise _unready(failure, host) from None
+                raise self._unready(failure, host) from None
         self._remote.journal.record(
             "delivery.tls_failed", host=host, address=address
         )
         try:
             return await self._attempt(host, address, TlsUse.NEVER)
         except SessionFailed as failure:
-            raise _unready(failure, host) from None
+            raise self._unready(failure, host) from None
+
+    def _unready(self, failure: SessionFailed, host: str) -> Undeliverable:
+        """A host that could be reached and would not do."""
+        broken = failure.broken
+        if broken.reply is None:
+            return for_now(f"{host}: {broken.reason}", "4.4.2")
+        reply = broken.reply
+        arranged = self._destination.hop is not None
+        if (broken.temporary or arranged) and not reply.temporary:
+            # Another try may not meet that; and where a server that is to
+            # take our mail refuses us, the settings are wrong, not the mail.
+            reply = Reply(
+                451, f"{broken.reason}: {reply.code} {reply.text}", "4.3.0"
+            )
+        return Undeliverable(reply, host)
 
     async def _attempt(
         self, host: str, address: str, starttls: TlsUse | None
@@ -238,7 +259,7 @@ class _Search:
             lmtp=hop.lmtp,
             starttls=starttls or _STARTTLS[hop.security],
             tls=implicit,
-            mechanisms=mechanisms(hop),
+            mechanisms=mechanisms(hop, self._world.random),
         )
         protocol = Outgoing(
             self._world,
@@ -275,20 +296,6 @@ class _Single(Factory):
 
     def buildProtocol(self, addr: Any) -> Outgoing:
         return self._protocol
-
-
-def _unready(failure: SessionFailed, host: str) -> Undeliverable:
-    """A host that could be reached and would not do."""
-    broken = failure.broken
-    if broken.reply is None:
-        return Undeliverable(
-            Reply(451, f"{host}: {broken.reason}", "4.4.2"), host
-        )
-    reply = broken.reply
-    if broken.temporary and not reply.temporary:
-        # A refusal that another try may not meet, for instance of EHLO.
-        reply = Reply(451, f"said {reply.code} {reply.text}", "4.3.0")
-    return Undeliverable(reply, host)
 
 
 class RemoteCarrier(Carrier):

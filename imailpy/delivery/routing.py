@@ -106,6 +106,9 @@ class Router:
             DirectoryUnavailable: It cannot be told just now.
         """
         path = await self._localised(path)
+        if not path.domain:
+            # A bare name while we have no domain that it could belong to.
+            return Route(True)
         if await self._directory.domain(path.domain) is None:
             return Route(False, outward=(path,))
         walk = _Walk()
@@ -187,6 +190,17 @@ class Router:
             accounts = await self._directory.accounts()
         if accounts:
             self._place(accounts[0], None, walk)
+
+    async def postmaster(self, host_name: str) -> Path:
+        """
+        Give the address that our own messages come from: a person's, who
+        answers.
+
+        Args:
+            host_name: Whose postmaster it is while we have no domain.
+        """
+        path = await self._localised(Path(_POSTMASTER, ""))
+        return path if path.domain else Path(_POSTMASTER, host_name)
 
     async def _localised(self, path: Path) -> Path:
         """

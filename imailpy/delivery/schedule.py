@@ -69,14 +69,19 @@ class Schedule:
             bounce: It has the null reverse-path.
 
         Returns:
-            A time behind `now`; None: its time is over, give up. The last
-            try comes when the life ends, not a wait earlier.
+            A time behind `now`; None: its time is over, give up. One try
+            comes when a notice of delay is due, the last one when the life
+            ends, not a wait earlier.
         """
         end = self.expires_at(received_at, bounce=bounce)
         if now >= end:
             return None
         wait_s = self.waits_s[min(max(tries, 1), len(self.waits_s)) - 1]
-        return min(now + wait_s * (1 + self.jitter * dice), end)
+        due = now + wait_s * (1 + self.jitter * dice)
+        notice_at = received_at + self.delay_notice_s
+        if now < notice_at < due:
+            due = notice_at
+        return min(due, end)
 
     def delay_notice_due(
         self, now: float, received_at: float, notices: int

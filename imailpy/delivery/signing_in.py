@@ -3,52 +3,47 @@
 from __future__ import annotations
 
 from imailpy.delivery.settings import NextHop
+from imailpy.interfaces.world import IRandom
+from imailpy.mail import Secret
+from imailpy.protocol.sasl import ServerRefused, client
 from imailpy.protocol.smtp.client_options import ClientMechanism
 
-
-class Plain:
-    """PLAIN [RFC4616]."""
-
-    name = "PLAIN"
-    secret_in_clear = True
-
-    def __init__(self, user: str, password: bytes) -> None:
-        self._message = b"\0" + user.encode() + b"\0" + password
-        self.done = False
-
-    def start(self) -> bytes | None:
-        self.done = True
-        return self._message
-
-    def step(self, challenge: bytes) -> bytes:
-        raise ValueError("PLAIN has no second step")
+_IN_CLEAR = frozenset({"PLAIN", "LOGIN"})
+# The best first. SCRAM shows nothing to a server that does not know the
+# password already.
+_MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
+_NONCE_OCTETS = 18
 
 
-class Login:
-    """LOGIN, of which no standard tells; old servers have nothing else."""
+class _Mechanism:
+    """An exchange of the SASL room in the form that SMTP's engine takes."""
 
-    name = "LOGIN"
-    secret_in_clear = True
-
-    def __init__(self, user: str, password: bytes) -> None:
-        self._answers = [user.encode(), password]
+    def __init__(self, name: str, hop: NextHop, random: IRandom) -> None:
+        self.name = name
+        self.secret_in_clear = name in _IN_CLEAR
+        self._exchange = client(
+            name,
+            hop.user or "",
+            hop.password or Secret(b""),
+            nonce=random.octets(_NONCE_OCTETS),
+        )
 
     @property
     def done(self) -> bool:
-        return not self._answers
+        return self._exchange.finished
 
     def start(self) -> bytes | None:
-        return None
+        return self._exchange.start()
 
     def step(self, challenge: bytes) -> bytes:
-        if not self._answers:
-            raise ValueError("LOGIN has two steps")
-        return self._answers.pop(0)
+        try:
+            return self._exchange.step(challenge)
+        except ServerRefused as error:
+            raise ValueError(str(error)) from error
 
 
-def mechanisms(hop: NextHop) -> tuple[ClientMechanism, ...]:
+def mechanisms(hop: NextHop, random: IRandom) -> tuple[ClientMechanism, ...]:
     """Give ways to sign in at a host, the best first; none without a user."""
     if hop.user is None:
         return ()
-    password = b"" if hop.password is None else hop.password.reveal()
-    return (Plain(hop.user, password), Login(hop.user, password))
+    return tuple(_Mechanism(name, hop, random) for name in _MECHANISMS)

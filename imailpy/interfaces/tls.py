@@ -37,6 +37,12 @@ class ITls(Interface):
         of a TLS transport; None where there is none.
         """
 
+    def description(transport: Any) -> str:
+        """
+        Such as `TLSv1.3 TLS_AES_256_GCM_SHA384`, for the Received field and
+        the log; empty without TLS or before the handshake.
+        """
+
     def reload() -> None:
         """
         Read the files again.

@@ -145,13 +145,21 @@ class IDisk(Interface):
     def read(path: str) -> bytes:
         """Read a small file whole."""
 
-    def read_foreign(path: str, most_octets: int = 1 << 20) -> bytes:
+    def read_foreign(
+        path: str, most_octets: int = 1 << 20, *, private: bool = False
+    ) -> bytes:
         """
         Read a small file of the system that others own, such as
         `/etc/resolv.conf`: links are followed, the owner does not matter.
 
+        Args:
+            private: It holds a secret, such as a certificate's key: it must
+                belong to us or to root, and neither its group nor others
+                may read it [SECURITY B12.5].
+
         Raises:
-            OSError: Also when it is no regular file, or larger.
+            OSError: Also when it is no regular file, or larger; its text
+                says so.
         """
 
     def replace(path: str, octets: bytes) -> None:
@@ -299,6 +307,15 @@ class IWorld(Interface):
     random: IRandom = Attribute("""Randomness.""")
     threads: IThreads = Attribute("""Threads.""")
     host_name: str = Attribute("""Fully qualified name of this machine.""")
+
+    def on_hangup(call: Callable[[], object]) -> None:
+        """Have `call` called in the reactor thread at every SIGHUP."""
+
+    def harden() -> None:
+        """
+        Before mail is touched: files for us alone (umask 077), no core
+        dumps, no debugger of another user [SECURITY B15.8].
+        """
 
     def fault_point(name: str) -> None:
         """

@@ -82,14 +82,14 @@ def one_line(text: str) -> str:
     return _BREAKS.sub(" ", text)
 
 
-def encode_words(text: str) -> str:
+def encode_words(text: str, *, always: bool = False) -> str:
     """
-    Encode text for a header field; ASCII stays as it is.
+    Encode text for a header field; ASCII stays as it is unless `always`.
 
     Returns:
         Words of 75 characters at most, a blank between them, for folding.
     """
-    if not _SAFE.search(text):
+    if not always and not _SAFE.search(text):
         return text
     words = []
     chunk = b""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from zope.interface import implementer
 
@@ -18,8 +19,8 @@ from imailpy.interfaces.body import IBody, IIncomingBody, ISpool
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IFile, IWorld
 from imailpy.message.rendition import Rendition
+from imailpy.message.scanner import Scanner
 from imailpy.store.bodies import CHUNK_OCTETS
-from imailpy.store.scanning import new_scanner
 from imailpy.store.settings import StoreSettings
 from imailpy.store.space import Space
 
@@ -95,7 +96,7 @@ class IncomingBody:
         self._spool = spool
         self._most_in_memory = spool.settings.current.spool_memory_octets
         self._digest = hashlib.sha256()
-        self._scanner = new_scanner()
+        self._scanner = Scanner()
         self._chunks: list[bytes] = []
         self._file: IFile | None = None
         self._path = ""
@@ -170,8 +171,9 @@ class IncomingBody:
 
     def __del__(self) -> None:
         # A session that vanishes must not leave its file and its share of
-        # the budget behind.
-        self.discard()
+        # the budget behind. Nobody is there to be told when that fails.
+        with suppress(BaseException):
+            self.discard()
 
 
 @implementer(IBody)
@@ -237,4 +239,5 @@ class SpooledBody:
             spool.disk.remove(self.path)
 
     def __del__(self) -> None:
-        self.release()
+        with suppress(BaseException):
+            self.release()

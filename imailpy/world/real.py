@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -23,6 +26,7 @@ from imailpy.world.real_disk import RealDisk
 from imailpy.world.real_network import RealNetwork
 from imailpy.world.real_threads import RealThreads
 
+PR_SET_DUMPABLE = 4
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -97,6 +101,23 @@ class RealWorld:
         self.threads = RealThreads(reactor)
         self.host_name = host_name or socket.getfqdn()
         self.exit_code = 0
+
+    def on_hangup(self, call: Callable[[], object]) -> None:
+        def heard(*_: object) -> None:
+            self._reactor.callFromThread(call)
+
+        signal.signal(signal.SIGHUP, heard)
+
+    def harden(self) -> None:
+        os.umask(0o077)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        libc = ctypes.CDLL(None, use_errno=True)
+        # Not every system has prctl; the limit above holds without it.
+        prctl = getattr(libc, "prctl", None)
+        if prctl is not None:
+            prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
     def fault_point(self, name: str) -> None:
         """Nothing happens in production."""

@@ -38,6 +38,16 @@ def _open(path: str, flags: int) -> int:
     return descriptor
 
 
+def _check_secret(status: os.stat_result, path: str) -> None:
+    """Refuse a secret that others may read or have put there."""
+    if status.st_uid not in (0, os.geteuid()):
+        raise OSError(errno.EPERM, "owned by another user", path)
+    if status.st_mode & 0o077:
+        raise OSError(
+            errno.EPERM, "group or others may read it: chmod 600 it", path
+        )
+
+
 @implementer(IFile)
 class RealFile:
     """An open file."""
@@ -102,11 +112,16 @@ class RealDisk:
         with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
             return file.read()
 
-    def read_foreign(self, path: str, most_octets: int = 1 << 20) -> bytes:
+    def read_foreign(
+        self, path: str, most_octets: int = 1 << 20, *, private: bool = False
+    ) -> bytes:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         with os.fdopen(os.open(path, flags), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EPERM, "not a regular file", path)
+            if private:
+                _check_secret(status, path)
             octets = file.read(most_octets + 1)
         if len(octets) > most_octets:
             raise OSError(errno.EFBIG, "too large", path)

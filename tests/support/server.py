@@ -103,7 +103,7 @@ class Server:
     @property
     def certificate(self) -> str:
         """The demo's own certificate."""
-        return os.path.join(self.data, "tls", "certificate.pem")
+        return os.path.join(self.data, "tls", "self-signed.crt")
 
     def start(self, *, wait: bool = True) -> Server:
         """Start, and wait for the greeting."""

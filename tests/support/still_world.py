@@ -169,7 +169,7 @@ class MemoryTransport:
     def ask(self) -> None:
         if not self._asked:
             self._asked = True
-            self.network.clock.call_later(0, self._turn)
+            self.network.clock.call_later(self.network.latency_s, self._turn)
 
     def _turn(self) -> None:
         self._asked = False
@@ -277,6 +277,7 @@ class MemoryNetwork:
         self.datagrams: list[tuple[int, tuple[str, int], bytes]] = []
         self.piece = 65536
         self.window_octets = 65536
+        self.latency_s = 0.0
         self.tls_broken = False
         self._next_port = 40000
 
@@ -357,7 +358,9 @@ class MemoryFiles:
         except KeyError:
             raise FileNotFoundError(path) from None
 
-    def read_foreign(self, path: str, most_octets: int = 1 << 20) -> bytes:
+    def read_foreign(
+        self, path: str, most_octets: int = 1 << 20, *, private: bool = False
+    ) -> bytes:
         return self.read(path)
 
 

@@ -313,7 +313,6 @@ set quit=yes
                 "push '<limit>~s neomutt<enter><copy-message>"
                 "+Archive<enter><quit>'",
                 env={**os.environ, "HOME": home, "TERM": "xterm"},
-                stdin=None if os.isatty(0) else None,
                 check=False,
             )
         client = imaplib.IMAP4(HOST, self.server.port(143), timeout=20)

@@ -73,9 +73,11 @@ class WholeServerTests(SynchronousTestCase):
 
     def test_relay_without_login_is_refused(self) -> None:
         """Nobody sends to the world through us without signing in."""
-        with self.smtp() as smtp:
-            with self.assertRaises(smtplib.SMTPRecipientsRefused) as caught:
-                smtp.send_message(message("relay", to="x@elsewhere.test"))
+        with (
+            self.smtp() as smtp,
+            self.assertRaises(smtplib.SMTPRecipientsRefused) as caught,
+        ):
+            smtp.send_message(message("relay", to="x@elsewhere.test"))
         code, text = caught.exception.recipients["x@elsewhere.test"]
         self.assertEqual(code, 550)
         self.assertIn(b"5.7.1", text)

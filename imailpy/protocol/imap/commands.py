@@ -43,11 +43,19 @@ class Command:
     tag: bytes
 
 
+# The connection
+
+
+@frozen
+class Connected:
+    """The connection stands: answer with `greet` or `bye`."""
+
+
 # Any state
 
 
 class Capability(Command):
-    """CAPABILITY."""
+    """CAPABILITY; answered by the engine, which knows the list best."""
 
 
 class Noop(Command):
@@ -55,7 +63,7 @@ class Noop(Command):
 
 
 class Logout(Command):
-    """LOGOUT."""
+    """LOGOUT; the engine puts BYE before the tagged answer."""
 
 
 @frozen
@@ -78,6 +86,19 @@ class Authenticate(Command):
 
     mechanism: str
     initial: bytes | None
+
+
+@frozen
+class AuthenticateResponse(Command):
+    """
+    The client's answer to a challenge, with the tag of its AUTHENTICATE.
+
+    Attributes:
+        octets: Decoded; None when the client gave up with `*` or sent no
+            base64: answer BAD.
+    """
+
+    octets: bytes | None
 
 
 @frozen
@@ -190,8 +211,26 @@ class Idle(Command):
     """IDLE [RFC2177]: answered by `+`; `IdleDone` follows."""
 
 
+@frozen
 class IdleDone(Command):
-    """DONE, with the tag of its IDLE."""
+    """
+    DONE, with the tag of its IDLE.
+
+    Attributes:
+        broken: The client said something else, which ends IDLE too: the
+            answer goes out as BAD whatever it was to be.
+    """
+
+    broken: bool = False
+
+
+@frozen
+class Deselected:
+    """
+    No mailbox is selected any more: a SELECT named what cannot be one.
+
+    The engine tells the client itself [RFC9051 6.3.2]. Needs no answer.
+    """
 
 
 @frozen
@@ -233,6 +272,16 @@ class EndOfBody:
 
 class AppendEnd(Command):
     """The APPEND command is complete."""
+
+
+@frozen
+class AppendAborted:
+    """
+    The APPEND will not be completed: broken syntax, the connection lost.
+
+    What it brought so far is void. Needs no answer: the engine tells the
+    client itself what went wrong.
+    """
 
 
 # Selected
@@ -394,6 +443,11 @@ class HasFlag:
 
 
 @frozen
+class IsRecent:
+    """RECENT of rev1; NEW and OLD are made of it [RFC3501 6.4.4]."""
+
+
+@frozen
 class HasKeyword:
     """KEYWORD; UNKEYWORD stands inside a `Not`."""
 
@@ -459,6 +513,7 @@ SearchKey = (
     | Or
     | Not
     | HasFlag
+    | IsRecent
     | HasKeyword
     | InSet
     | DateIs

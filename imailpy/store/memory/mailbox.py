@@ -33,6 +33,7 @@ from imailpy.message.rendition import Rendition
 from imailpy.store import keywords as words
 from imailpy.store.bodies import JoinedBody, MemoryBody, octets_of
 from imailpy.store.names import INBOX, canonical_name, is_below, parents
+from imailpy.store.scanning import scanned
 from imailpy.store.shared import Effect, FlagRow, SharedMailbox
 
 if TYPE_CHECKING:
@@ -335,7 +336,7 @@ class Mail:
 
     def keep(self, body: IBody, prefix: bytes, internal_date: int) -> Kept:
         """Make the part of a message that never changes."""
-        rendition = body.rendition or self.store.scanned(body)
+        rendition = scanned(body)
         email_id = f"e{self.store.random.token()}"
         return Kept(
             internal_date=internal_date,

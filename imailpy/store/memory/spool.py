@@ -8,8 +8,8 @@ from zope.interface import implementer
 
 from imailpy.errors import StorageFull
 from imailpy.interfaces.body import IBody, IIncomingBody, ISpool
+from imailpy.message.scanner import Scanner
 from imailpy.store.bodies import MemoryBody
-from imailpy.store.scanning import new_scanner
 
 
 @implementer(ISpool)
@@ -38,7 +38,7 @@ class _Incoming:
         self._most = most_octets
         self._octets = bytearray()
         self._failed = False
-        self._scanner = new_scanner()
+        self._scanner = Scanner()
         self.size_octets = 0
 
     def write(self, octets: bytes) -> None:

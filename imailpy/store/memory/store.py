@@ -8,20 +8,17 @@ from typing import Any, Protocol
 from zope.interface import implementer
 
 from imailpy.errors import MailError, ObjectNotFound
-from imailpy.interfaces.body import IBody
 from imailpy.interfaces.store import (
     Acceptance,
     Delivered,
     IStore,
     MailboxDelivery,
 )
-from imailpy.message.rendition import Rendition
 from imailpy.store.memory.directory import MemoryDirectory
 from imailpy.store.memory.mailbox import Mail, MemoryAccountMail
 from imailpy.store.memory.queue import MemoryQueue
 from imailpy.store.memory.spool import MemorySpool
 from imailpy.store.names import FIRST_MAILBOXES, canonical_name
-from imailpy.store.scanning import new_scanner
 from imailpy.store.settings import StoreSettings
 
 
@@ -108,13 +105,6 @@ class MemoryStore:
             return Delivered(delivery, self._delivered[key])
         except MailError as error:
             return Delivered(delivery, None, error)
-
-    def scanned(self, body: IBody) -> Rendition:
-        """Look at a body that was never looked at."""
-        scanner = new_scanner()
-        for chunk in body.chunks():
-            scanner.feed(chunk)
-        return scanner.finish()
 
     def _made(self, account_id: str) -> None:
         mail = self._mail[account_id] = Mail(self, account_id)

@@ -17,6 +17,9 @@ COPY shares, and what EMAILID names. A *blob* is a body inside one key domain
 has no hash: only the acceptance that wrote it gives it to several key
 domains and to the queue, so nobody can find out by its look-up what another
 account has. Each counts what refers to it.
+
+Indexes are few, because each random one costs a page of log a message: small
+bodies are not looked up by hash, and the histories are swept by walking them.
 """
 
 from __future__ import annotations
@@ -176,7 +179,8 @@ CREATE TABLE blobs (
     refs INTEGER NOT NULL,
     unused_since REAL
 );
-CREATE UNIQUE INDEX blobs_by_hash ON blobs (hash, key_domain);
+CREATE UNIQUE INDEX blobs_by_hash ON blobs (hash, key_domain)
+    WHERE size_octets > 8192;
 CREATE INDEX blobs_unused ON blobs (unused_since)
     WHERE unused_since IS NOT NULL;
 CREATE TABLE renditions (
@@ -203,7 +207,7 @@ CREATE TABLE extents (
     id INTEGER PRIMARY KEY,
     codec TEXT NOT NULL DEFAULT 'none',
     key_id TEXT,
-    segment INTEGER,
+    segment TEXT,
     offset INTEGER NOT NULL DEFAULT 0,
     stored_octets INTEGER NOT NULL,
     size_octets INTEGER NOT NULL,
@@ -213,14 +217,13 @@ CREATE TABLE extents (
 CREATE INDEX extents_by_segment ON extents (segment)
     WHERE segment IS NOT NULL;
 CREATE TABLE segments (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
+    name TEXT PRIMARY KEY,
     own INTEGER NOT NULL,
     sealed INTEGER NOT NULL,
     size_octets INTEGER NOT NULL,
     live_octets INTEGER NOT NULL,
     dead_since REAL
-);
+) WITHOUT ROWID;
 CREATE TABLE deliveries (
     delivery_id TEXT NOT NULL,
     mailbox INTEGER NOT NULL,

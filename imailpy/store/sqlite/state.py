@@ -133,7 +133,14 @@ class State:
         self._dirty: dict[int, Remembered] = {}
         self.numbers: dict[str, int] = {}
         self._written_numbers: dict[str, int] = {}
+        # How far the sweeper has walked a table without an index by time.
+        self.walks: dict[str, tuple[Any, ...] | None] = {}
         self._load_numbers()
+        # Part of every id that others see: so ids of two servers, or of one
+        # that was set up anew, are never the same.
+        self.shard: str = connection.execute(
+            "SELECT value FROM facts WHERE name = 'shard'"
+        ).get
 
     # --- drawing numbers
 
@@ -275,7 +282,7 @@ class State:
         self, where: str, bindings: tuple[Any, ...]
     ) -> MailboxRow | None:
         row = self._connection.execute(
-            f"SELECT {MAILBOX_COLUMNS} FROM mailboxes"  # noqa: S608
+            f"SELECT {MAILBOX_COLUMNS} FROM mailboxes"
             f" WHERE {where} AND deleted_at IS NULL",
             bindings,
         ).fetchone()

@@ -84,13 +84,13 @@ class Done:
         value: What `run` gave.
         effects: On mailboxes, in their order.
         queued: Something waits for the world now.
-        unused: Files of their own that were not needed after all.
+        remove: Segment files that no row names (any more).
     """
 
     value: Any
     effects: list[Effect]
     queued: bool = False
-    unused: list[str] = Factory(list)
+    remove: list[str] = Factory(list)
 
 
 class Tx:
@@ -120,7 +120,16 @@ class Tx:
         self.now: float = world.clock.now()
         self.effects: list[Effect] = []
         self.queued = False
+        # Segments that rows of this job name, and that none names any more.
         self.used: set[str] = set()
+        self.remove: list[str] = []
+
+    def begin_job(self) -> None:
+        """Nothing has come of this job yet."""
+        self.effects = []
+        self.queued = False
+        self.used = set()
+        self.remove = []
 
 
 class _Lost(Exception):
@@ -145,6 +154,9 @@ class Writer:
         self._space = space
         self.state = State(connection)
         self._dead: str = ""
+        # Pages in the log as of the last commit.
+        self.wal_pages = 0
+        connection.set_wal_hook(self._count_wal)
         self.groups = 0
         self.jobs = 0
 
@@ -235,7 +247,7 @@ class Writer:
         """Run one job in its SAVEPOINT."""
         if job.error is not None:
             return job.error
-        tx.effects, tx.queued, tx.used = [], False, set()
+        tx.begin_job()
         tx.execute("SAVEPOINT job")
         try:
             value = job.run(tx, job)
@@ -245,7 +257,9 @@ class Writer:
         tx.execute("RELEASE job")
         self.state.keep()
         self._world.fault_point("store.after_job")
-        return Done(value, tx.effects, tx.queued, _unused(job, tx.used))
+        return Done(
+            value, tx.effects, tx.queued, tx.remove + _unused(job, tx.used)
+        )
 
     def _undo(self, tx: Tx, error: Exception) -> None:
         """Take back what a failed job did."""
@@ -312,11 +326,15 @@ class Writer:
             self._segments,
         )
         try:
-            return Done(job.run(tx, job), tx.effects)
+            return Done(job.run(tx, job), tx.effects, remove=tx.remove)
         except Exception as error:
             if is_flush(error):
                 return self._die([job], error)[0]
             return translated(error)
+
+    def _count_wal(self, connection: Any, name: str, pages: int) -> int:
+        self.wal_pages = pages
+        return apsw.SQLITE_OK
 
     @property
     def dead(self) -> bool:

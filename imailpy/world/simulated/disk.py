@@ -261,6 +261,14 @@ class SimulatedDisk:
         self.look()
         return bytes(self.inode(path).volatile)
 
+    def read_foreign(
+        self, path: str, most_octets: int = 1 << 20, *, private: bool = False
+    ) -> bytes:
+        octets = self.read(path)
+        if len(octets) > most_octets:
+            raise OSError(errno.EFBIG, "too large", path)
+        return octets
+
     def replace(self, path: str, octets: bytes) -> None:
         new = f"{path}.new"
         if self.exists(new):
@@ -313,6 +321,15 @@ class SimulatedDisk:
 
     def free_octets(self, path: str) -> int:
         return self.platter.capacity_octets - self.platter.used_octets()
+
+    def total_octets(self, path: str) -> int:
+        return self.platter.capacity_octets
+
+    def file_system(self, path: str) -> str:
+        return "simulated"
+
+    def check_private(self, path: str) -> None:
+        """Nobody else is on this machine."""
 
     def lock(self, path: str) -> Any:
         self.look()

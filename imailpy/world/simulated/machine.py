@@ -113,6 +113,7 @@ class Machine:
         self.host_name = f"{name}.test"
         self.alive = True
         self.exit_code: int | None = None
+        self.hangup: Callable[[], object] = lambda: None
         self._life = life
         self._skew_s = skew_s
         seed = f"{universe.seed} {name} {life}"
@@ -124,6 +125,12 @@ class Machine:
         self.threads = SimulatedThreads(agenda, self, seed)
         self._vfs = SimulatedVfs(agenda, self, self.disk, seed)
         self.disk.sqlite_vfs = self._vfs.name
+
+    def on_hangup(self, call: Callable[[], object]) -> None:
+        self.hangup = call
+
+    def harden(self) -> None:
+        """Nobody else is on this machine."""
 
     def fault_point(self, name: str) -> None:
         points = self.universe.fault_points

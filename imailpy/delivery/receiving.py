@@ -1,0 +1,183 @@
+"""
+How a message comes in: from a listener's pieces to a promise.
+
+The octets go to the spool as they arrive; of a submission the header section
+is held back and mended first. When the realm has decided, one call of
+`IStore.accept` makes every copy and every row of the queue in one
+transaction, and only then is anything promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from imailpy.delivery.accepting import Doors, Planning, Promise
+from imailpy.delivery.routing import Router
+from imailpy.delivery.settings import DeliverySettings
+from imailpy.errors import MailError, PeerError, StorageFull
+from imailpy.interfaces.body import IBody, IIncomingBody
+from imailpy.interfaces.delivery import IReceiver, IReceiving, Transaction
+from imailpy.interfaces.journal import IJournal
+from imailpy.interfaces.settings import Provider
+from imailpy.interfaces.store import IStore
+from imailpy.interfaces.world import IWorld
+from imailpy.mail import Decision, Reply
+from imailpy.message.header import SectionReader
+from imailpy.message.mend import mend_section
+
+_TOO_MANY_HOPS = Reply(554, "Too many hops", "5.4.6")
+_TOO_LARGE = Reply(550, "Message refused: header section too large", "5.6.0")
+
+
+@implementer(IReceiver)
+class Receiver:
+    """Where accepted mail goes."""
+
+    def __init__(
+        self,
+        world: IWorld,
+        settings: Provider[DeliverySettings],
+        store: IStore,
+        router: Router,
+        journal: IJournal,
+    ) -> None:
+        self._world = world
+        self._settings = settings
+        self._store = store
+        self._router = router
+        self._journal = journal
+
+    def new_delivery_id(self) -> str:
+        return self._world.random.token()
+
+    def begin(self, transaction: Transaction) -> Receiving:
+        return Receiving(
+            Doors(
+                self._world,
+                self._settings.current,
+                self._store,
+                self._router,
+                self._journal,
+                transaction,
+            )
+        )
+
+
+@implementer(IReceiving)
+class Receiving:
+    """One message that is arriving."""
+
+    def __init__(self, doors: Doors) -> None:
+        transaction = doors.transaction
+        self._doors = doors
+        self._transaction = transaction
+        self._settings = doors.settings
+        self._trouble: MailError | PeerError | None = None
+        self._incoming: IIncomingBody | None = None
+        self._body: IBody | None = None
+        self._section = SectionReader() if transaction.submission else None
+        self._held = b""
+        size = transaction.envelope.parameters.size_octets
+        try:
+            self._incoming = doors.store.spool.incoming(size)
+        except StorageFull as error:
+            self._trouble = error
+
+    # Arriving
+
+    def write(self, octets: bytes) -> None:
+        if self._trouble is not None:
+            return
+        try:
+            if self._section is None:
+                self._keep(octets)
+            else:
+                self._mend(self._section, octets, final=False)
+        except (MailError, PeerError) as error:
+            self._give_up(error)
+
+    def finish(self) -> IBody:
+        if self._trouble is None and self._section is not None:
+            try:
+                self._mend(self._section, b"", final=True)
+            except (MailError, PeerError) as error:
+                self._give_up(error)
+        if self._trouble is not None:
+            raise self._trouble
+        if self._incoming is None:
+            raise ValueError("finished already")
+        incoming, self._incoming = self._incoming, None
+        body = self._body = incoming.finish()
+        rendition = body.rendition
+        if rendition is not None and rendition.hops > self._settings.hop_limit:
+            self.discard()
+            raise PeerError(_TOO_MANY_HOPS)
+        return body
+
+    def discard(self) -> None:
+        if self._incoming is not None:
+            incoming, self._incoming = self._incoming, None
+            incoming.discard()
+        if self._body is not None:
+            body, self._body = self._body, None
+            body.release()
+
+    def _keep(self, octets: bytes) -> None:
+        if self._incoming is not None and octets:
+            self._incoming.write(octets)
+
+    def _give_up(self, error: MailError | PeerError) -> None:
+        self._trouble = error
+        self._held, self._section = b"", None
+        self.discard()
+
+    def _mend(
+        self, section: SectionReader, octets: bytes, *, final: bool
+    ) -> None:
+        """Hold the header section back until it is complete."""
+        held = self._held + octets
+        self._held = held[section.take(held, 0, final) :]
+        if section.overlong:
+            raise PeerError(_TOO_LARGE)
+        if not section.done:
+            return
+        world = self._doors.world
+        mended = mend_section(
+            section.octets,
+            now=world.clock.now(),
+            message_id=f"{self._transaction.delivery_id}@{world.host_name}",
+            authserv_ids=(world.host_name,),
+        )
+        self._section = None
+        rest, self._held = self._held, b""
+        self._keep(mended.octets)
+        self._keep(rest)
+
+    # Accepting
+
+    def accept(
+        self, decisions: Sequence[Decision]
+    ) -> Deferred[Sequence[Reply]]:
+        return Deferred.fromCoroutine(self._accept(decisions))
+
+    async def _accept(self, decisions: Sequence[Decision]) -> Sequence[Reply]:
+        if self._body is None:
+            raise ValueError("nothing was finished")
+        recipients = self._transaction.envelope.recipients
+        if len(decisions) != len(recipients):
+            raise ValueError("one decision for each recipient")
+        places = range(len(recipients))
+        try:
+            plan = await Planning(self._doors, self._body).plan(decisions)
+            refused = dict(plan.replies)
+            try:
+                await Promise(self._doors, plan, self._body).make()
+            except MailError as error:
+                self._doors.tell("delivery.unaccepted", why=error.private)
+                return [refused.get(place, error.reply) for place in places]
+        finally:
+            self.discard()
+        return [plan.replies[place] for place in places]

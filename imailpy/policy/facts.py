@@ -1,0 +1,187 @@
+"""
+What is known at each stage.
+
+Facts are frozen: a check cannot change what the next one sees. The facts of
+a stage hold those of the stages before it as far as somebody asked for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from enum import Enum
+from typing import Protocol
+
+from attrs import field, frozen
+
+from imailpy.interfaces.realm import IAvatar, Standing
+from imailpy.mail import Client, MailParameters, Path, Recipient
+
+# Services whose clients are users that must sign in before they send.
+SUBMISSION = "submission"
+LMTP = "lmtp"
+
+
+class MailDomain(Enum):
+    """What DNS says of a domain that mail is to be sent to."""
+
+    EXISTS = "exists"
+    MISSING = "missing"
+    NULL_MX = "null-mx"
+    UNKNOWN = "unknown"
+
+
+class Lookups(Protocol):
+    """What a check may ask the world, one question at a time."""
+
+    def mail_domain(self, name: str) -> Awaitable[MailDomain]:
+        """Whether mail to a domain can go anywhere; never raises."""
+        ...
+
+
+@frozen
+class ConnectFacts:
+    """
+    Somebody has connected.
+
+    Attributes:
+        from_address: Open connections of its address, this one included.
+        from_network: Open connections of its network, this one included.
+        in_total: Open connections of all services, this one included.
+    """
+
+    client: Client
+    from_address: int = 1
+    from_network: int = 1
+    in_total: int = 1
+
+
+@frozen
+class HelloFacts:
+    """
+    HELO, EHLO or LHLO was said.
+
+    Attributes:
+        name: As said.
+        tls: Protocol and cipher, None for plain text.
+    """
+
+    client: Client
+    name: str
+    tls: str | None = None
+
+
+@frozen
+class Session:
+    """
+    Who speaks: the same for every command of a transaction.
+
+    Attributes:
+        helo: The name that was said; None: no greeting yet.
+        tls: Protocol and cipher, None for plain text.
+        avatar: Who has signed in.
+        lookups: None where nothing can be looked up.
+    """
+
+    client: Client
+    helo: str | None = None
+    tls: str | None = None
+    avatar: IAvatar | None = None
+    lookups: Lookups | None = None
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether the rules for a site's own users apply."""
+        return self.avatar is not None or self.client.service == SUBMISSION
+
+
+@frozen
+class MailFacts:
+    """
+    MAIL was said.
+
+    Attributes:
+        sender_owned: The avatar may send as `reverse_path`; nobody else has
+            that very address.
+    """
+
+    session: Session
+    reverse_path: Path
+    parameters: MailParameters = field(factory=MailParameters)
+    sender_owned: bool = False
+
+
+@frozen
+class RcptFacts:
+    """
+    RCPT was said.
+
+    Attributes:
+        mail: What MAIL said.
+        standing: What the recipient is to us.
+        accepted: Recipients accepted before it in this transaction.
+    """
+
+    mail: MailFacts
+    recipient: Recipient
+    standing: Standing
+    accepted: int = 0
+
+    @property
+    def forward_path(self) -> Path:
+        """Where it is to go."""
+        return self.recipient.forward_path
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is ours; a bare postmaster always is."""
+        return self.standing.local or not self.recipient.forward_path.domain
+
+    @property
+    def is_postmaster(self) -> bool:
+        """Whether it is a postmaster of ours [RFC5321 4.5.1]."""
+        local_part = self.recipient.forward_path.local_part
+        return self.is_local and local_part.lower() == "postmaster"
+
+
+@frozen
+class Authorship:
+    """
+    Who a message claims to be from [RFC5322 3.6.2].
+
+    Attributes:
+        readable: The fields obey the grammar, one From, at most one Sender.
+        complaint: What is wrong where they are not readable.
+        authors: Mailboxes of From.
+        sender: Mailbox of Sender, None when there is no such field.
+        foreign: Those of them that the avatar may not send as.
+    """
+
+    readable: bool = True
+    complaint: str = ""
+    authors: tuple[Path, ...] = ()
+    sender: Path | None = None
+    foreign: tuple[Path, ...] = ()
+
+
+@frozen
+class MessageFacts:
+    """
+    The message is complete: what holds for all its recipients.
+
+    Attributes:
+        size_octets: Its length.
+        authorship: None where nobody had to ask.
+    """
+
+    mail: MailFacts
+    size_octets: int
+    authorship: Authorship | None = None
+
+
+@frozen
+class DataFacts:
+    """The message is complete: one of its recipients."""
+
+    message: MessageFacts
+    recipient: Recipient
+    standing: Standing

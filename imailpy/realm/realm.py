@@ -1,0 +1,100 @@
+"""The realm: what all connections share, and the maker of their gates."""
+
+from __future__ import annotations
+
+from twisted.cred.portal import Portal
+from zope.interface import implementer
+
+from imailpy.interfaces.body import IBody
+from imailpy.interfaces.directory import IDirectory
+from imailpy.interfaces.dns import IResolver
+from imailpy.interfaces.journal import IJournal
+from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
+from imailpy.interfaces.settings import Provider
+from imailpy.interfaces.world import IWorld
+from imailpy.mail import Client
+from imailpy.policy.facts import Authorship
+from imailpy.policy.pipeline import STANDARD, Pipeline
+from imailpy.realm.authors import read_authorship
+from imailpy.realm.checkers import PasswordChecker, ProofChecker
+from imailpy.realm.gate import Gate
+from imailpy.realm.limits import Connections, Failures
+from imailpy.realm.logins import Logins
+from imailpy.realm.lookups import DomainLookups
+from imailpy.realm.passwords import Passwords
+from imailpy.realm.portal import Avatars
+from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.settings import RealmSettings
+
+
+@implementer(IRealm)
+class Realm:
+    """
+    The security realm that all listeners share.
+
+    Building it touches neither thread nor disk: it is built before the
+    daemon forks. `stop` ends the password threads.
+
+    Args:
+        resolver: For our users' recipient domains; None: nobody asks DNS.
+        pipeline: The checks, in their order.
+    """
+
+    def __init__(
+        self,
+        world: IWorld,
+        settings: Provider[RealmSettings],
+        directory: IDirectory,
+        recipients: IRecipients,
+        journal: IJournal,
+        *,
+        resolver: IResolver | None = None,
+        pipeline: Pipeline = STANDARD,
+    ) -> None:
+        self.world = world
+        self.settings = settings
+        self.directory = directory
+        self.recipients = recipients
+        self.journal = journal
+        self.books = Rulebooks(pipeline, settings)
+        self.connections = Connections()
+        self.failures = Failures(world.clock)
+        self.lookups = (
+            None if resolver is None else DomainLookups(resolver, world.clock)
+        )
+        login = settings.current.login
+        self.passwords = Passwords(
+            world, threads=login.hash_threads, queue=login.hash_queue
+        )
+        self.portal = self._portal()
+
+    def gate(self, client: Client) -> Gate:
+        """As `IRealm.gate`."""
+        return Gate(self, client)
+
+    async def read_authorship(
+        self, avatar: IAvatar, body: IBody
+    ) -> Authorship:
+        """Who a message of an avatar claims to be from."""
+        return await read_authorship(self.directory, avatar, body)
+
+    async def stop(self) -> None:
+        """Let passwords under way be checked, then end their threads."""
+        await self.passwords.stop()
+
+    def _portal(self) -> Portal:
+        logins = Logins(self.world)
+        return Portal(
+            Avatars(self.directory, lambda: self.settings.current),
+            [
+                PasswordChecker(
+                    self.directory,
+                    self.passwords,
+                    logins,
+                    lambda: self.settings.current.login,
+                ),
+                ProofChecker(
+                    self.directory, lambda: self.settings.current.login
+                ),
+            ],
+        )

@@ -1,0 +1,91 @@
+"""A pipeline and a snapshot of the settings, joined: ready to be asked."""
+
+from __future__ import annotations
+
+from imailpy.interfaces.settings import Provider
+from imailpy.policy.facts import (
+    ConnectFacts,
+    DataFacts,
+    HelloFacts,
+    MailFacts,
+    MessageFacts,
+    RcptFacts,
+)
+from imailpy.policy.pipeline import Evaluation, Pipeline
+from imailpy.realm.settings import RealmSettings
+
+
+class Rulebook:
+    """
+    One snapshot's rules; a transaction keeps the one that it began with.
+
+    Attributes:
+        settings: The realm's, as of that snapshot.
+        number: Of the snapshot.
+    """
+
+    __slots__ = (
+        "connect",
+        "data",
+        "hello",
+        "mail",
+        "message",
+        "number",
+        "rcpt",
+        "settings",
+    )
+
+    def __init__(
+        self, pipeline: Pipeline, settings: RealmSettings, number: int
+    ) -> None:
+        self.settings = settings
+        self.number = number
+        policy = settings.policy
+        self.connect: Evaluation[ConnectFacts] = Evaluation(
+            pipeline.connect, policy, number
+        )
+        self.hello: Evaluation[HelloFacts] = Evaluation(
+            pipeline.hello, policy, number
+        )
+        self.mail: Evaluation[MailFacts] = Evaluation(
+            pipeline.mail, policy, number
+        )
+        self.rcpt: Evaluation[RcptFacts] = Evaluation(
+            pipeline.rcpt, policy, number
+        )
+        self.message: Evaluation[MessageFacts] = Evaluation(
+            pipeline.message, policy, number
+        )
+        self.data: Evaluation[DataFacts] = Evaluation(
+            pipeline.data, policy, number
+        )
+
+
+class Rulebooks:
+    """Gives the current rulebook, made once for each snapshot."""
+
+    def __init__(
+        self, pipeline: Pipeline, settings: Provider[RealmSettings]
+    ) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._current: Rulebook | None = None
+
+    @property
+    def current(self) -> Rulebook:
+        """That of the settings as of now."""
+        book = self._current
+        settings, number = self._settings.current, self._settings.number
+        if (
+            book is None
+            or book.number != number
+            or book.settings is not settings
+        ):
+            book = Rulebook(self._pipeline, settings, number)
+            self._current = book
+        return book
+
+    def use(self, pipeline: Pipeline) -> None:
+        """Take another pipeline; transactions under way keep theirs."""
+        self._pipeline = pipeline
+        self._current = None

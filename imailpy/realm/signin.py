@@ -1,0 +1,165 @@
+"""
+Signing in on one connection: portal, failure windows, delay.
+
+A refusal is the same for every reason, in words and in time; what it was is
+in the journal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.cred.credentials import ICredentials
+from twisted.cred.error import LoginFailed
+from twisted.internet.defer import Deferred
+
+from imailpy.errors import (
+    DirectoryUnavailable,
+    LoginRefused,
+    LoginUnavailable,
+)
+from imailpy.interfaces.realm import IAvatar
+from imailpy.mail import (
+    Client,
+    Decision,
+    PasswordCredentials,
+    ProvenCredentials,
+    ScramSecret,
+    Verdict,
+)
+from imailpy.realm.checkers import PasswordShown, ProofShown
+from imailpy.realm.record import Record
+from imailpy.realm.scram import scram_secret
+
+if TYPE_CHECKING:
+    from imailpy.realm.realm import Realm
+
+# Of a name that somebody typed, in the log.
+_MOST_SHOWN = 80
+
+
+class Signin:
+    """How one connection signs in."""
+
+    def __init__(self, realm: Realm, client: Client, record: Record) -> None:
+        self._realm = realm
+        self._client = client
+        self._record = record
+        self._waiting: list[Deferred[None]] = []
+
+    async def login(
+        self, credentials: PasswordCredentials | ProvenCredentials
+    ) -> IAvatar:
+        """As `IGate.login`."""
+        self._refuse_flood(credentials.authcid)
+        shown: ICredentials = (
+            PasswordShown(credentials)
+            if isinstance(credentials, PasswordCredentials)
+            else ProofShown(credentials)
+        )
+        try:
+            avatar = await self._enter(shown)
+        except LoginFailed as error:
+            await self._failed(credentials, str(error))
+            raise LoginRefused(str(error)) from None
+        except DirectoryUnavailable as error:
+            self._tell(
+                Verdict.DEFER,
+                "login.unavailable",
+                error.private,
+                credentials.authcid,
+            )
+            raise LoginUnavailable(error.private) from error
+        except LoginUnavailable as error:
+            self._tell(
+                Verdict.DEFER,
+                "login.busy",
+                error.private,
+                credentials.authcid,
+            )
+            raise
+        self._tell(
+            Verdict.ACCEPT,
+            "login.accepted",
+            f"{credentials.mechanism} for {avatar.account.address}",
+            credentials.authcid,
+        )
+        return avatar
+
+    async def scram_secret(self, authcid: str) -> ScramSecret:
+        """As `IGate.scram_secret`."""
+        self._refuse_flood(authcid)
+        realm = self._realm
+        try:
+            return await scram_secret(
+                realm.directory, authcid, realm.settings.current.login
+            )
+        except DirectoryUnavailable as error:
+            raise LoginUnavailable(error.private) from error
+
+    async def proof_failed(self, mechanism: str, authcid: str) -> None:
+        """As `IGate.login_failed`."""
+        credentials = ProvenCredentials(authcid, mechanism=mechanism)
+        await self._failed(credentials, "the proof does not hold")
+
+    def closed(self) -> None:
+        """Nobody waits any longer."""
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    async def _enter(self, shown: ICredentials) -> IAvatar:
+        # Both of our parts of the portal give Deferreds; what is at hand is
+        # there when they return.
+        entrance: Any = await self._realm.portal.login(shown, None, IAvatar)
+        avatar: IAvatar = entrance[1]
+        return avatar
+
+    def _refuse_flood(self, authcid: str) -> None:
+        """Check nothing for a network that has failed too often."""
+        windows = self._realm.settings.current.login.windows
+        why = self._realm.failures.over(self._client.address, windows)
+        if why is None:
+            return
+        self._tell(Verdict.DEFER, "login.throttled", why, authcid)
+        raise LoginUnavailable(why)
+
+    async def _failed(
+        self,
+        credentials: PasswordCredentials | ProvenCredentials,
+        reason: str,
+    ) -> None:
+        """Count it, tell it, and let time pass."""
+        settings = self._realm.settings.current.login
+        self._realm.failures.add(self._client.address, settings.windows)
+        self._tell(
+            Verdict.REJECT,
+            "login.refused",
+            f"{credentials.mechanism}: {reason}",
+            credentials.authcid,
+        )
+        if settings.failure_delay_s > 0:
+            await self._pause(settings.failure_delay_s)
+
+    async def _pause(self, delay_s: float) -> None:
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        call = self._realm.world.clock.call_later(
+            delay_s, self._go_on, waiting
+        )
+        await waiting
+        call.cancel()
+
+    def _go_on(self, waiting: Deferred[None]) -> None:
+        self._waiting.remove(waiting)
+        waiting.callback(None)
+
+    def _tell(
+        self, verdict: Verdict, rule: str, reason: str, authcid: str
+    ) -> None:
+        number = self._realm.settings.number
+        self._record.add(
+            "auth",
+            authcid[:_MOST_SHOWN],
+            Decision(verdict, rule, reason, snapshot=number),
+        )

@@ -1,0 +1,343 @@
+"""Domains, accounts and addresses in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import apsw
+from zope.interface import implementer
+
+from imailpy.errors import (
+    DirectoryUnavailable,
+    ObjectExists,
+    ObjectNotFound,
+)
+from imailpy.interfaces.directory import (
+    Account,
+    AccountSecrets,
+    Alias,
+    Domain,
+    IDirectory,
+)
+from imailpy.mail import Path, ScramSecret, Secret
+from imailpy.store.sqlite import mail_jobs
+
+if TYPE_CHECKING:
+    from imailpy.store.sqlite.store import SqliteStore
+    from imailpy.store.sqlite.writer import Job, Tx
+
+_ACCOUNT = (
+    "SELECT c.id, a.local_part, a.domain, c.enabled, c.quota_octets"
+    " FROM accounts c JOIN addresses a ON a.account = c.id"
+)
+
+
+@implementer(IDirectory)
+class SqliteDirectory:
+    """Looks up in the reactor thread, changes through the writer."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    def _read(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
+        try:
+            return self._store.reader.execute(sql, bindings).fetchall()
+        except apsw.Error as error:
+            raise DirectoryUnavailable(f"directory: {error!r}") from error
+
+    async def _write(
+        self, run: Callable[[Tx, Job], Any], grows: bool = True
+    ) -> Any:
+        return await self._store.work(run, grows=grows)
+
+    async def domain(self, name: str) -> Domain | None:
+        rows = self._read("SELECT * FROM domains WHERE name = ?", (name,))
+        return _domain(rows[0]) if rows else None
+
+    async def find(self, path: Path) -> Account | Alias | None:
+        rows = self._read(
+            "SELECT folded, local_part, domain, account FROM addresses"
+            " WHERE folded = ?",
+            (path.folded,),
+        )
+        if not rows:
+            return None
+        folded, local_part, domain, account = rows[0]
+        if account is not None:
+            return await self.account(account)
+        return Alias(Path(local_part, domain), self._targets(folded))
+
+    def _targets(self, folded: str) -> tuple[Path, ...]:
+        rows = self._read(
+            "SELECT local_part, domain FROM alias_targets"
+            " WHERE alias = ? ORDER BY position",
+            (folded,),
+        )
+        return tuple(Path(*row) for row in rows)
+
+    async def account(self, account_id: str) -> Account | None:
+        rows = self._read(f"{_ACCOUNT} WHERE c.id = ?", (account_id,))
+        return _account(rows[0]) if rows else None
+
+    async def aliases_to(self, account: Account) -> Sequence[Path]:
+        rows = self._read(
+            "SELECT a.local_part, a.domain FROM alias_targets t"
+            " JOIN addresses a ON a.folded = t.alias"
+            " WHERE t.folded = ? GROUP BY a.folded ORDER BY a.folded",
+            (account.address.folded,),
+        )
+        return [Path(*row) for row in rows]
+
+    async def secrets(self, account_id: str) -> AccountSecrets:
+        rows = self._read(
+            "SELECT password_hash, scram_salt, scram_iterations,"
+            " scram_stored_key, scram_server_key FROM credentials"
+            " WHERE account = ?",
+            (account_id,),
+        )
+        if not rows:
+            return AccountSecrets()
+        password_hash, salt, iterations, stored, server = rows[0]
+        if salt is None:
+            return AccountSecrets(password_hash)
+        scram = ScramSecret(salt, iterations, Secret(stored), Secret(server))
+        return AccountSecrets(password_hash, scram)
+
+    async def server_key(self, name: str) -> bytes:
+        sql = "SELECT octets FROM server_keys WHERE name = ?"
+        rows = self._read(sql, (name,))
+        if rows:
+            found: bytes = rows[0][0]
+            return found
+
+        def make(tx: Tx, job: Job) -> bytes:
+            tx.execute(
+                "INSERT INTO server_keys (name, octets) VALUES (?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (name, tx.world.random.octets(32)),
+            )
+            octets: bytes = tx.execute(sql, (name,)).get
+            return octets
+
+        made: bytes = await self._write(make)
+        return made
+
+    async def domains(self) -> Sequence[Domain]:
+        return [
+            _domain(row)
+            for row in self._read("SELECT * FROM domains ORDER BY name")
+        ]
+
+    async def accounts(self, domain: str | None = None) -> Sequence[Account]:
+        rows = self._read(
+            f"{_ACCOUNT} WHERE ?1 IS NULL OR a.domain = ?1 ORDER BY a.folded",
+            (domain,),
+        )
+        return [_account(row) for row in rows]
+
+    async def aliases(self, domain: str | None = None) -> Sequence[Alias]:
+        rows = self._read(
+            "SELECT folded, local_part, domain FROM addresses"
+            " WHERE account IS NULL AND (?1 IS NULL OR domain = ?1)"
+            " ORDER BY folded",
+            (domain,),
+        )
+        return [
+            Alias(Path(local_part, name), self._targets(folded))
+            for folded, local_part, name in rows
+        ]
+
+    # --- changes
+
+    async def add_domain(self, domain: Domain) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            tx.execute(
+                "INSERT INTO domains (name, catch_all_local,"
+                " catch_all_domain) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (domain.name, *_parts(domain.catch_all)),
+            )
+            if not tx.changes():
+                raise ObjectExists(f"domain {domain.name}")
+
+        await self._write(run)
+
+    async def update_domain(self, domain: Domain) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            tx.execute(
+                "UPDATE domains SET catch_all_local = ?,"
+                " catch_all_domain = ? WHERE name = ?",
+                (*_parts(domain.catch_all), domain.name),
+            )
+            if not tx.changes():
+                raise ObjectNotFound(f"domain {domain.name}")
+
+        await self._write(run)
+
+    async def remove_domain(self, name: str) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            used = tx.execute(
+                "SELECT count(*) FROM addresses WHERE domain = ?", (name,)
+            ).get
+            if used:
+                raise ObjectExists(f"domain {name} has {used} addresses")
+            tx.execute("DELETE FROM domains WHERE name = ?", (name,))
+            if not tx.changes():
+                raise ObjectNotFound(f"domain {name}")
+
+        await self._write(run, grows=False)
+
+    async def add_account(
+        self,
+        path: Path,
+        secrets: AccountSecrets,
+        *,
+        quota_octets: int | None = None,
+    ) -> Account:
+        account = Account(
+            f"a{self._store.world.random.token()}",
+            path,
+            quota_octets=quota_octets,
+        )
+
+        def run(tx: Tx, job: Job) -> None:
+            _check_new(tx, path)
+            tx.execute(
+                "INSERT INTO accounts (id, enabled, quota_octets)"
+                " VALUES (?, 1, ?)",
+                (account.id, quota_octets),
+            )
+            _add_address(tx, path, account.id)
+            _set_secrets(tx, account.id, secrets)
+            mail_jobs.make_account(tx, account.id)
+
+        await self._write(run)
+        return account
+
+    async def update_account(self, account: Account) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            tx.execute(
+                "UPDATE accounts SET enabled = ?, quota_octets = ?"
+                " WHERE id = ?",
+                (int(account.enabled), account.quota_octets, account.id),
+            )
+            if not tx.changes():
+                raise ObjectNotFound(f"account {account.id}")
+            row = tx.state.account(account.id)
+            tx.state.touch(row)
+            row.quota_octets = account.quota_octets
+
+        await self._write(run, grows=False)
+
+    async def set_secrets(
+        self, account_id: str, secrets: AccountSecrets
+    ) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            _check_account(tx, account_id)
+            _set_secrets(tx, account_id, secrets)
+
+        await self._write(run, grows=False)
+
+    async def remove_account(self, account_id: str) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            _check_account(tx, account_id)
+            mail_jobs.remove_account(tx, account_id)
+            tx.execute(
+                "DELETE FROM addresses WHERE account = ?", (account_id,)
+            )
+            tx.execute("DELETE FROM accounts WHERE id = ?", (account_id,))
+
+        await self._write(run, grows=False)
+        self._store.forget_account(account_id)
+
+    async def add_alias(self, alias: Alias) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            _check_new(tx, alias.address)
+            _add_address(tx, alias.address, None)
+            for position, target in enumerate(alias.targets):
+                tx.execute(
+                    "INSERT INTO alias_targets (alias, position, folded,"
+                    " local_part, domain) VALUES (?, ?, ?, ?, ?)",
+                    (
+                        alias.address.folded,
+                        position,
+                        target.folded,
+                        target.local_part,
+                        target.domain,
+                    ),
+                )
+
+        await self._write(run)
+
+    async def remove_alias(self, path: Path) -> None:
+        def run(tx: Tx, job: Job) -> None:
+            tx.execute(
+                "DELETE FROM addresses WHERE folded = ? AND account IS NULL",
+                (path.folded,),
+            )
+            if not tx.changes():
+                raise ObjectNotFound(f"alias {path}")
+
+        await self._write(run, grows=False)
+
+
+def _domain(row: tuple[Any, ...]) -> Domain:
+    name, local_part, domain = row
+    if local_part is None:
+        return Domain(name)
+    return Domain(name, Path(local_part, domain))
+
+
+def _account(row: tuple[Any, ...]) -> Account:
+    account_id, local_part, domain, enabled, quota_octets = row
+    return Account(
+        account_id, Path(local_part, domain), bool(enabled), quota_octets
+    )
+
+
+def _parts(path: Path | None) -> tuple[str | None, str | None]:
+    return (None, None) if path is None else (path.local_part, path.domain)
+
+
+def _check_new(tx: Tx, path: Path) -> None:
+    if not tx.execute(
+        "SELECT 1 FROM domains WHERE name = ?", (path.domain,)
+    ).get:
+        raise ObjectNotFound(f"domain {path.domain}")
+    if tx.execute(
+        "SELECT 1 FROM addresses WHERE folded = ?", (path.folded,)
+    ).get:
+        raise ObjectExists(f"address {path}")
+
+
+def _check_account(tx: Tx, account_id: str) -> None:
+    if not tx.execute(
+        "SELECT 1 FROM accounts WHERE id = ?", (account_id,)
+    ).get:
+        raise ObjectNotFound(f"account {account_id}")
+
+
+def _add_address(tx: Tx, path: Path, account_id: str | None) -> None:
+    tx.execute(
+        "INSERT INTO addresses (folded, local_part, domain, account)"
+        " VALUES (?, ?, ?, ?)",
+        (path.folded, path.local_part, path.domain, account_id),
+    )
+
+
+def _set_secrets(tx: Tx, account_id: str, secrets: AccountSecrets) -> None:
+    scram = secrets.scram
+    parts: tuple[Any, ...] = (None, None, None, None)
+    if scram is not None:
+        parts = (
+            scram.salt,
+            scram.iterations,
+            scram.stored_key.reveal(),
+            scram.server_key.reveal(),
+        )
+    tx.execute(
+        "INSERT OR REPLACE INTO credentials (account, password_hash,"
+        " scram_salt, scram_iterations, scram_stored_key, scram_server_key)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (account_id, secrets.password_hash, *parts),
+    )

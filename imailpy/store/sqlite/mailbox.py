@@ -1,0 +1,267 @@
+"""One open mailbox of the database."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import apsw
+from zope.interface import implementer
+
+from imailpy.errors import MailboxNotFound, StoreUnavailable
+from imailpy.interfaces.body import IBody
+from imailpy.interfaces.store import (
+    Column,
+    Copied,
+    FlagChange,
+    FlagsChanged,
+    IMailbox,
+    MailboxInfo,
+    NewMessage,
+)
+from imailpy.mail import UidSet
+from imailpy.message.rendition import RENDERER_VERSION
+from imailpy.store.bodies import JoinedBody
+from imailpy.store.shared import Effect, SharedMailbox
+from imailpy.store.sqlite import message_jobs as jobs
+
+if TYPE_CHECKING:
+    from imailpy.store.sqlite.store import SqliteStore
+
+ROWS_MOST = 256
+
+_COLUMNS: dict[Column, str] = {
+    Column.UID: "m.uid",
+    Column.FLAGS: "m.flags",
+    Column.KEYWORDS: "m.keywords",
+    Column.MODSEQ: "m.modseq",
+    Column.INTERNAL_DATE: "m.internal_date",
+    Column.SAVE_DATE: "m.save_date",
+    Column.SIZE: "m.size_octets",
+    Column.EMAIL_ID: "e.email_id",
+    Column.THREAD_ID: "e.thread_id",
+    Column.ENVELOPE: "r.envelope",
+    Column.BODY: "r.body",
+    Column.BODYSTRUCTURE: "r.bodystructure",
+    Column.SENT_DATE: "r.sent_date",
+    Column.LISTED_FIELDS: "r.listed_fields",
+    Column.STRUCTURE: "r.structure",
+    Column.PREVIEW: "r.preview",
+    Column.PREFIX_SIZE: "length(e.prefix)",
+}
+# What the arrays of the open mailbox know.
+_AT_HAND = frozenset(
+    {Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ}
+)
+
+INFO_COLUMNS = (
+    "b.key, b.id, b.name, b.uid_validity, b.uid_next, b.highest_modseq,"
+    " b.exists_n, b.unseen_n, b.deleted_n, b.size_octets, b.special_use,"
+    " EXISTS (SELECT 1 FROM subscriptions s"
+    " WHERE s.account = b.account AND s.name = b.name)"
+)
+
+
+def info_of(row: Sequence[Any]) -> MailboxInfo:
+    """Read a row of `INFO_COLUMNS`."""
+    values: Any = (*row[1:11], bool(row[11]))
+    return MailboxInfo(*values)
+
+
+Loaded = tuple[MailboxInfo, list[tuple[int, int, int, str]], list[str]]
+
+
+def load(connection: Any, key: int) -> Loaded:
+    """Read all of an open mailbox's state, as of one moment."""
+    connection.execute("BEGIN")
+    try:
+        row = connection.execute(
+            f"SELECT {INFO_COLUMNS} FROM mailboxes b"
+            " WHERE b.key = ? AND b.deleted_at IS NULL",
+            (key,),
+        ).fetchone()
+        if row is None:
+            raise MailboxNotFound("the mailbox was deleted")
+        rows = connection.execute(
+            "SELECT uid, flags, modseq, keywords FROM messages"
+            " WHERE mailbox = ? AND expunged_at IS NULL ORDER BY uid",
+            (key,),
+        ).fetchall()
+        keywords = connection.execute(
+            "SELECT keyword FROM mailbox_keywords WHERE mailbox = ?", (key,)
+        ).fetchall()
+    finally:
+        connection.execute("COMMIT")
+    return info_of(row), rows, [word for (word,) in keywords]
+
+
+@lru_cache(maxsize=512)
+def _query(columns: tuple[Column, ...], sparse: bool, stale: bool) -> str:
+    """Give the SELECT for some columns."""
+    wanted = [_COLUMNS[column] for column in columns]
+    tables = "messages m"
+    if any(column.startswith(("e.", "length(e.")) for column in wanted):
+        tables += " JOIN emails e ON e.id = m.email"
+    if any(column.startswith("r.") for column in wanted) or stale:
+        tables += " JOIN renditions r ON r.blob = m.blob"
+    if stale:
+        wanted = ["r.version", "r.blob"]
+    among = (
+        "m.uid IN (SELECT value FROM carray(?))"
+        if sparse
+        else "m.uid BETWEEN ? AND ?"
+    )
+    return (
+        f"SELECT {', '.join(wanted)} FROM {tables}"
+        f" WHERE m.mailbox = ? AND {among} AND m.expunged_at IS NULL"
+        " ORDER BY m.uid"
+    )
+
+
+@implementer(IMailbox)
+class SqliteMailbox(SharedMailbox):
+    """
+    State as in `SharedMailbox`; changes go through the writer.
+
+    Args:
+        key: Of the row in `mailboxes`.
+    """
+
+    def __init__(self, store: SqliteStore, key: int, loaded: Loaded) -> None:
+        super().__init__(*loaded)
+        self._store = store
+        self.key = key
+        # What was committed up to here was loaded already.
+        self._loaded_modseq = self.info.highest_modseq
+
+    def committed(self, effect: Effect) -> None:
+        """Take what a commit did, unless it was there when loading."""
+        if effect.modseq > self._loaded_modseq:
+            self.apply(effect)
+
+    async def append(
+        self, messages: Sequence[NewMessage], *, by: Any = None
+    ) -> Sequence[int]:
+        uids: list[int] = await self._store.work_with_bodies(
+            lambda tx, places, renditions: jobs.append(
+                tx, self.key, messages, places, renditions, by
+            ),
+            [message.body for message in messages],
+        )
+        return uids
+
+    async def store(
+        self,
+        uids: UidSet,
+        change: FlagChange,
+        *,
+        unchanged_since: int | None = None,
+        by: Any = None,
+    ) -> FlagsChanged:
+        changed: FlagsChanged = await self._store.work(
+            lambda tx, job: jobs.store(
+                tx, self.key, uids, change, unchanged_since, by
+            ),
+            grows=False,
+        )
+        return changed
+
+    async def copy(self, uids: UidSet, target: str) -> Copied:
+        copied: Copied = await self._store.work(
+            lambda tx, job: jobs.copy(tx, self.key, uids, target)
+        )
+        return copied
+
+    async def move(
+        self, uids: UidSet, target: str, *, by: Any = None
+    ) -> Copied:
+        copied: Copied = await self._store.work(
+            lambda tx, job: jobs.move(tx, self.key, uids, target, by),
+            grows=False,
+        )
+        return copied
+
+    async def expunge(
+        self, uids: UidSet | None = None, *, by: Any = None
+    ) -> Sequence[int]:
+        gone: list[int] = await self._store.work(
+            lambda tx, job: jobs.expunge(tx, self.key, uids, by), grows=False
+        )
+        return gone
+
+    async def rows(
+        self, uids: UidSet, columns: Sequence[Column]
+    ) -> Sequence[tuple[Any, ...]]:
+        here = self.present(uids, ROWS_MOST)
+        if not here:
+            return []
+        wanted = tuple(columns)
+        if _AT_HAND.issuperset(wanted):
+            return [self._at_hand(uid, wanted) for uid in here]
+        if self._store.stale:
+            await self._render_again(here, wanted)
+        return self._select(here, wanted)
+
+    def _at_hand(
+        self, uid: int, columns: tuple[Column, ...]
+    ) -> tuple[Any, ...]:
+        flags, keywords = self.flags(uid)
+        known = {
+            Column.UID: uid,
+            Column.FLAGS: flags,
+            Column.KEYWORDS: keywords,
+        }
+        return tuple(
+            known[column] if column in known else self.modseq(uid)
+            for column in columns
+        )
+
+    def _select(
+        self,
+        here: list[int],
+        columns: tuple[Column, ...],
+        stale: bool = False,
+    ) -> list[tuple[Any, ...]]:
+        # UIDs with nothing of ours between them are one range.
+        between = self.present(UidSet(((here[0], here[-1]),)), len(here) + 1)
+        sparse = len(between) > len(here)
+        among: tuple[Any, ...] = (here[0], here[-1])
+        if sparse:
+            among = (apsw.carray(array("q", here)),)
+        try:
+            rows: list[tuple[Any, ...]] = self._store.reader.execute(
+                _query(columns, sparse, stale), (self.key, *among)
+            ).fetchall()
+        except apsw.Error as error:
+            raise StoreUnavailable(f"rows: {error!r}") from error
+        return rows
+
+    async def _render_again(
+        self, here: list[int], columns: tuple[Column, ...]
+    ) -> None:
+        """Make renditions anew that an older renderer made."""
+        if not any(_COLUMNS[column].startswith("r.") for column in columns):
+            return
+        old = {
+            blob
+            for version, blob in self._select(here, columns, stale=True)
+            if version < RENDERER_VERSION
+        }
+        if old:
+            await self._store.render(sorted(old))
+
+    async def body(self, uid: int) -> IBody | None:
+        rows = self._store.read(
+            "SELECT e.prefix, b.extent, b.hash FROM messages m"
+            " JOIN emails e ON e.id = m.email"
+            " JOIN blobs b ON b.id = m.blob"
+            " WHERE m.mailbox = ? AND m.uid = ? AND m.expunged_at IS NULL",
+            (self.key, uid),
+        )
+        if not rows:
+            return None
+        prefix, extent, sha256 = rows[0]
+        shared = self._store.read_extent(extent, sha256)
+        return JoinedBody(prefix, shared) if prefix else shared

@@ -1,0 +1,78 @@
+"""The SQLite provider keeps the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from imailpy.store.settings import StoreSettings
+from imailpy.store.sqlite import SqliteStore
+from tests.store import (
+    contract,
+    contract_accept,
+    contract_account,
+    contract_directory,
+    contract_mailbox,
+)
+from tests.support.settings import Fixed
+from tests.support.world import TestWorld, result_of
+
+SMALL = {
+    "min_free_octets": 0,
+    "min_free_percent": 0.0,
+    "reserve_octets": 0,
+    "sweep_every_s": 0.0,
+}
+
+
+class Durable:
+    """Makes SQLite stores in a directory of the test's own."""
+
+    world: Any
+    store: Any
+
+    def make_store(self, **settings: Any) -> SqliteStore:
+        self.directory = self.mktemp()  # type: ignore[attr-defined]
+        self.world.disk.make_directory(self.directory)
+        self.settings = Fixed(
+            StoreSettings(self.directory, **{**SMALL, **settings})
+        )
+        return SqliteStore(self.world, self.settings)
+
+    def reopen(self) -> SqliteStore:
+        result_of(self.store.close())
+        self.world = TestWorld(seed=self.world.random.below(10**9))
+        return SqliteStore(self.world, self.settings)
+
+
+class DoorsTests(Durable, contract.DoorsContract, SynchronousTestCase):
+    """All doors are there."""
+
+
+class SpoolTests(Durable, contract.SpoolContract, SynchronousTestCase):
+    """Bodies in flight."""
+
+
+class MailboxTests(
+    Durable, contract_mailbox.MailboxContract, SynchronousTestCase
+):
+    """Messages."""
+
+
+class AccountTests(
+    Durable, contract_account.AccountContract, SynchronousTestCase
+):
+    """Mailboxes."""
+
+
+class DirectoryTests(
+    Durable, contract_directory.DirectoryContract, SynchronousTestCase
+):
+    """Domains, accounts, aliases."""
+
+
+class AcceptTests(
+    Durable, contract_accept.AcceptContract, SynchronousTestCase
+):
+    """Accepting and the queue."""
