@@ -190,7 +190,7 @@ class OpeningTests(SynchronousTestCase):
         """What is no reply breaks the session."""
         for said in (
             b"hello\r\n", b"\r\n", b"99 x\r\n", b"2200 x\r\n", b"620 x\r\n",
-            b"220-x\r\n250 y\r\n", b"\xff\xff\xff x\r\n",
+            b"250-x\r\n220 y\r\n", b"\xff\xff\xff x\r\n",
         ):  # fmt: skip
             calling = Calling()
             calling.hear(said)

@@ -50,6 +50,15 @@ class StuffingTests(SynchronousTestCase):
                     whole,
                 )
 
+    def test_B1_17_bare_line_ends(self) -> None:
+        """A dot behind a bare CR or LF is doubled too, at any border."""
+        message = b"a\n.\nb\r.\rc"
+        for cut in range(len(message)):
+            self.assertEqual(
+                stuffed(message[:cut], message[cut:]),
+                b"a\n..\nb\r..\rc\r\n.\r\n",
+            )
+
     def test_B1_16_large_borders(self) -> None:
         """A dot behind a line end is doubled at any offset up to 70,000."""
         for size in (1, 1000, 1024, 16384, 65535, 65536, 65537, 70_000):
