@@ -9,6 +9,7 @@ never has to wait costs no Deferred at all.
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -92,7 +93,9 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
-        transport.setTcpNoDelay(True)
+        # A Unix socket has no such thing.
+        with suppress(OSError):
+            transport.setTcpNoDelay(True)
         transport.registerProducer(self, True)
         self.turn()
 
