@@ -181,10 +181,23 @@ class Connection(Protocol):
 
     # Inside
 
-    def _advance(self, coroutine: Coroutine[Any, Any, None]) -> bool:
-        """Run a handler; False when it waits for a Deferred."""
+    def _advance(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        failure: Failure | None = None,
+    ) -> bool:
+        """
+        Run a handler; False when it waits for a Deferred.
+
+        Args:
+            failure: What became of that for which it waited.
+        """
+        waits_for: Deferred[Any]
         try:
-            waits_for: Deferred[Any] = coroutine.send(None)
+            if failure is None:
+                waits_for = coroutine.send(None)
+            else:
+                waits_for = failure.throwExceptionIntoGenerator(coroutine)
         except StopIteration:
             self._handling = None
             return True
@@ -198,9 +211,12 @@ class Connection(Protocol):
 
     def _wake(self, result: Any, coroutine: Coroutine[Any, Any, None]) -> None:
         # The Deferred still holds its result: the coroutine takes it there.
+        # A failure has to be thrown in: a Deferred does not give it away
+        # while its callbacks run.
+        failure = result if isinstance(result, Failure) else None
         # Who waited for us was not idle.
         self._put_off_timeout()
-        if self._advance(coroutine):
+        if self._advance(coroutine, failure):
             self.turn()
 
     def _failed(self, failure: Failure) -> None:

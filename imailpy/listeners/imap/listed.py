@@ -87,6 +87,7 @@ def field_test(key: HeaderHas) -> Callable[[bytes], bool]:
     """
     values = _values(key.field.encode("ascii"))
     needle = key.text
+    whole = needle.encode()
     words = _WORD.findall(needle)
     word = max(words, key=len, default="").encode()
 
@@ -94,8 +95,13 @@ def field_test(key: HeaderHas) -> Callable[[bytes], bool]:
         plain = fields.isascii() and b"=?" not in fields
         if plain and word not in fields.lower():
             return False
-        return any(
-            needle in field_text(value).casefold() for value in values(fields)
-        )
+        for value in values(fields):
+            if plain and word == whole:
+                # No blank in it that a fold could stand for.
+                if whole in value.lower():
+                    return True
+            elif needle in field_text(value).casefold():
+                return True
+        return False
 
     return test
