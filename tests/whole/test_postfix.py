@@ -19,7 +19,7 @@ class PostfixTests(SynchronousTestCase):
     server: Server
 
     def setUp(self) -> None:
-        self.postfix = Postfix(self.mktemp()).start()
+        self.postfix = Postfix().start()
         self.addCleanup(self.postfix.stop)
         smart_host = f"{HOST}:{self.postfix.port}"
         self.server = Server("--smarthost", smart_host).start()
