@@ -20,6 +20,8 @@ DOMAIN = "example.test"
 ACCOUNTS = (
     ("alice", "alice-demo-password"),
     ("bob", "bob-demo-password"),
+    # Whose mailbox `Outside` gets the mail for everybody else.
+    ("postmaster", "postmaster-demo-password"),
 )
 
 _TEXT = """\
@@ -71,8 +73,8 @@ _LISTENERS = (
     ("submissions", 465, "implicit", True),
     ("imap", 143, "starttls", True),
     ("imaps", 993, "implicit", True),
-    # ("pop3", 110, "starttls", True),
-    # ("pop3s", 995, "implicit", True),
+    ("pop3", 110, "starttls", True),
+    ("pop3s", 995, "implicit", True),
 )
 _METRICS = 9625
 

@@ -27,6 +27,7 @@ from imailpy.delivery.settings import (
 from imailpy.dns.settings import DnsSettings, Server
 from imailpy.interfaces.world import IDisk
 from imailpy.listeners.imap.settings import ImapSettings
+from imailpy.listeners.pop3.settings import Pop3Settings
 from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Path
 from imailpy.mail.facts import canonical_address
@@ -249,12 +250,26 @@ def imap(configuration: Configuration, listener: Listener) -> ImapSettings:
     )
 
 
+def pop3(configuration: Configuration, listener: Listener) -> Pop3Settings:
+    """What a pop3 listener is told."""
+    said = configuration.pop3
+    return Pop3Settings(
+        greeting=configuration.hello.pop3,
+        plaintext_auth=listener.plaintext_auth,
+        scram=configuration.login.scram,
+        before_login_s=said.before_login_s,
+        idle_s=said.idle_minutes * MINUTE_S,
+        failures_most=said.failures,
+    )
+
+
 # What a listener is told, by its service.
 LISTENERS: dict[Service, Callable[[Configuration, Listener], Any]] = {
     Service.SMTP: smtp,
     Service.SUBMISSION: smtp,
     Service.LMTP: smtp,
     Service.IMAP: imap,
+    Service.POP3: pop3,
 }
 
 

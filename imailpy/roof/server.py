@@ -32,6 +32,7 @@ from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
+from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import Ports, in_order
@@ -74,6 +75,9 @@ class Server(TwistedService):
         self._reread = reread
         self._prepare = prepare
         self.tls = tls or Tls(world, self.providers.tls)
+        # Certificates are read again at every reload; one that cannot be
+        # read takes the whole reload back.
+        self.providers.tls.follow(self.tls.reload)
         self.resolver = resolver or Resolver(world, self.providers.dns)
         self.ports = Ports(world, self.tls, self.providers.open)
         self._factories: list[Any] = []
@@ -184,7 +188,10 @@ class Server(TwistedService):
             "listener": listener.name,
         }
         settings = self.providers.listeners[listener.name]
-        reads = {Service.IMAP: ImapFactory}
+        reads: dict[Service, Any] = {
+            Service.IMAP: ImapFactory,
+            Service.POP3: Pop3Factory,
+        }
         made: Any
         if listener.service in reads:
             made = reads[listener.service](
