@@ -117,7 +117,7 @@ imailpy demo: everything is in {directory}
   SMTP {ports["smtp"]}  LMTP {ports["lmtp"]}  \
 submission {ports["submission"]} (STARTTLS), {ports["submissions"]} (TLS)
   IMAP {ports["imap"]}, {ports["imaps"]} (TLS)  \
-POP3 {ports.get("pop3")}, {ports.get("pop3s")} (TLS)
+POP3 {ports["pop3"]}, {ports["pop3s"]} (TLS)
 
 send a mail:
   printf 'Subject: hello\\r\\n\\r\\nHello.\\r\\n' | curl -s \

@@ -8,6 +8,7 @@ from twisted.internet.address import IPv4Address
 
 from imailpy.interfaces.store import IMailbox
 from imailpy.listeners.pop3 import Pop3Factory, Pop3Settings
+from tests.support.gate import TableRealm
 from tests.support.imap import StoreRealm, Transport
 from tests.support.journal import KeptJournal
 from tests.support.settings import Fixed
@@ -15,6 +16,26 @@ from tests.support.store import account_of, deliver, make_store
 from tests.support.world import TestWorld, result_of
 
 ALICE = "alice@example.test"
+
+
+class KnownRealm(TableRealm):
+    """A table whose avatars are the store's accounts."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__({ALICE: b"secret"})
+        self._store = store
+
+    def gate(self, client: Any) -> Any:
+        gate = super().gate(client)
+        login = gate.login
+
+        async def known(credentials: Any) -> Any:
+            avatar = await login(credentials)
+            avatar.account = account_of(self._store, ALICE)
+            return avatar
+
+        gate.login = known  # type: ignore[method-assign]
+        return gate
 
 
 class PopTransport(Transport):

@@ -16,7 +16,8 @@ from imailpy.interfaces.store import Column, FlagChange
 from imailpy.listeners.imap.fetch_plan import FLAGS, Plan, plan_for
 from imailpy.listeners.imap.listed import COMPLETE_TO, is_complete
 from imailpy.listeners.imap.sections import Message, write_section
-from imailpy.listeners.imap.view import Spans, View, numbers_of
+from imailpy.listeners.imap.spans import Spans, count, numbers_of, portions
+from imailpy.listeners.imap.view import View
 from imailpy.mail import SystemFlag, UidSet
 from imailpy.protocol.imap.commands import Fetch
 
@@ -38,7 +39,7 @@ async def fetch(session: ImapConnection, command: Fetch) -> None:
     plan = plan_for(command.items, by_uid=command.by_uid)
     work = _bodies if plan.sections else _lines
     complete = True
-    for portion in view.pieces(spans, PORTION):
+    for portion in portions(spans, PORTION):
         complete = await work(session, view, plan, portion) and complete
         await session.breathe()
     # [RFC5530 3]: the client may want to issue NOOP.
@@ -65,7 +66,7 @@ async def _lines(
     await session.send(map(line.__mod__, zip(numbers, *values, strict=True)))
     if plan.flags:
         view.told(view.uid_set(portion))
-    return len(uids) == sum(end - start for start, end in portion)
+    return len(uids) == count(portion)
 
 
 async def _rows(
@@ -137,7 +138,7 @@ async def _bodies(
     if plan.marks_seen and not view.read_only:
         newly_seen = await _mark_seen(session, view, portion)
     uids, rows = await _rows(view, plan, portion)
-    complete = len(uids) == sum(end - start for start, end in portion)
+    complete = len(uids) == count(portion)
     for row in rows:
         told = await _body(session, view, plan, row, newly_seen)
         complete = complete and told

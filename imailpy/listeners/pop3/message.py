@@ -3,7 +3,7 @@ A message on its way out.
 
 Byte for byte, but for a client without UTF8: a message whose header section
 goes beyond ASCII is shown to it downgraded, with the header sections of its
-parts [RFC6856 2.1, RFC6858]. Whether it does is seen from the octets
+parts [RFC6856 2.1] [RFC6858]. Whether it does is seen from the octets
 themselves, which come by anyway.
 """
 
