@@ -159,7 +159,7 @@ class _Roof:
 
 def makeService(options: Options) -> Any:
     """Make the server that the command line asks for."""
-    server_options: dict[str, Any] = {}
+    server_options: dict[str, Any] = {"write_log": _standard_output(options)}
     told = ""
     if options["demo"] is not None:
         from imailpy.roof import demo
@@ -172,6 +172,25 @@ def makeService(options: Options) -> Any:
         options["config"], options["configuration"], **server_options
     )
     return _Roof(server, told)
+
+
+def _standard_output(options: Options) -> Any:
+    """
+    Where the log's lines go: to standard output when twistd stays in front
+    and was not told otherwise; None: to Twisted's logger.
+    """
+    parent: Any = options.parent or {}
+    if not parent.get("nodaemon") or any(
+        parent.get(name) for name in ("logfile", "logger", "syslog")
+    ):
+        return None
+    stream: Any = sys.__stdout__
+
+    def write(octets: bytes) -> None:
+        stream.buffer.write(octets)
+        stream.buffer.flush()
+
+    return write
 
 
 def make_service(path: str) -> Any:

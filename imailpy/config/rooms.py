@@ -12,7 +12,12 @@ from typing import Any
 from imailpy.config.fields import read_server
 from imailpy.config.files import read_password
 from imailpy.config.listeners import Listener
-from imailpy.config.schema import Configuration, Hop, Service
+from imailpy.config.schema import (
+    BareLineEnds,
+    Configuration,
+    Hop,
+    Service,
+)
 from imailpy.delivery.schedule import Schedule
 from imailpy.delivery.settings import (
     DeliverySettings,
@@ -35,7 +40,7 @@ from imailpy.policy.settings import (
     RelaySettings,
     SubmissionRules,
 )
-from imailpy.protocol.smtp.options import Flavour, Limits
+from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
 from imailpy.realm.settings import (
     STANDARD_WINDOWS,
     LoginSettings,
@@ -205,6 +210,31 @@ def _route_name(name: str) -> str:
     return dot + canonical_domain(name.removeprefix("."))
 
 
+def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
+    """What an smtp, submission or lmtp listener is told."""
+    said = configuration.smtp
+    return SmtpSettings(
+        flavour=Flavour(listener.service.value),
+        hello=configuration.hello.smtp,
+        auth=listener.auth,
+        plaintext_auth=listener.plaintext_auth,
+        scram=configuration.login.scram,
+        max_message_octets=said.max_message_mb * MIB,
+        line_ends=(
+            None
+            if said.bare_line_ends is BareLineEnds.AUTO
+            else LineEnds(said.bare_line_ends.value)
+        ),
+        refuse_early_talk=said.refuse_early_talk,
+        limits=Limits(
+            recipients=said.max_recipients,
+            errors=said.max_errors,
+            junk_commands=said.max_junk_commands,
+        ),
+        failures_most=said.failures,
+    )
+
+
 def imap(configuration: Configuration, listener: Listener) -> ImapSettings:
     """What an imap listener is told."""
     said = configuration.imap
@@ -216,20 +246,6 @@ def imap(configuration: Configuration, listener: Listener) -> ImapSettings:
         before_login_s=said.before_login_s,
         idle_s=said.idle_minutes * MINUTE_S,
         failures_most=said.failures,
-    )
-
-
-def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
-    """What an smtp, submission or lmtp listener is told."""
-    said = configuration.smtp
-    return SmtpSettings(
-        flavour=Flavour(listener.service.value),
-        hello=configuration.hello.smtp,
-        auth=listener.auth,
-        plaintext_auth=listener.plaintext_auth,
-        scram=configuration.login.scram,
-        max_message_octets=said.max_message_mb * MIB,
-        limits=Limits(recipients=said.max_recipients),
     )
 
 

@@ -59,6 +59,14 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
+class BareLineEnds(Enum):
+    """What becomes of a message with a bare CR or LF."""
+
+    AUTO = "auto"
+    REJECT = "reject"
+    NORMALIZE = "normalize"
+
+
 @frozen
 class Server:
     """This machine."""
@@ -209,6 +217,23 @@ class Smtp:
         "Failed logins on one connection before it is closed.",
         5,
         check=f.within(1, 100),
+    )
+    max_errors: int = setting(
+        "Mistakes on one connection before it is closed.",
+        20,
+        check=f.within(1, 10**6),
+    )
+    max_junk_commands: int = setting(
+        "Commands without a message (NOOP, RSET, VRFY ...) before the "
+        "connection is closed.",
+        100,
+        check=f.within(10, 10**6),
+    )
+    bare_line_ends: BareLineEnds = setting(
+        "What becomes of a message with a bare CR or LF: reject, normalize, "
+        "or auto (normalize what users send, reject the rest). They never "
+        "end a message.",
+        BareLineEnds.AUTO,
     )
     refuse_early_talk: bool = setting(
         "Send away clients that speak before they were greeted.", False

@@ -39,6 +39,8 @@ from imailpy.mail import Path, Reply
 _PAGE = 500
 # A look into the queue although nobody called and nothing seems due.
 _LOOK_EVERY_S = 60.0
+# Results make room for further rows: look for them after so long.
+_SOON_S = 0.02
 _LOCAL, _CAUGHT = "local", "caught"
 _INTERNAL = Reply(451, "internal error", "4.3.0")
 
@@ -93,6 +95,7 @@ class Runner:
         self._started = self._stopping = False
         self._looking = self._look_again = False
         self._timer: Any = None
+        self._soon: Any = None
         self._emptied: Deferred[None] | None = None
 
     def start(self) -> None:
@@ -107,6 +110,9 @@ class Runner:
         """Finish what is in flight, take up nothing new."""
         self._stopping = True
         self._set_timer(None)
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         for key in list(self._idle):
             self._wake_idle(key)
         if self.running:
@@ -370,6 +376,12 @@ class Runner:
 
     def _recorded(self, row_ids: Sequence[str]) -> None:
         self._backlog.let_go(row_ids)
+        if self._soon is None and not self._stopping:
+            # Not for each result: a look costs as much as a delivery.
+            self._soon = self._world.clock.call_later(_SOON_S, self._wake_soon)
+
+    def _wake_soon(self) -> None:
+        self._soon = None
         self.wake()
 
     def _bug(self, failure: Failure) -> None:

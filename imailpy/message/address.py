@@ -1,5 +1,5 @@
 """
-Address lists: From, To, Reply-To and the like [RFC5322 3.4, 4.4, RFC6532].
+Address lists: From, To, Reply-To and the like [RFC5322 3.4, 4.4] [RFC6532].
 
     "Ann A." <ann@a.example>, bob@b.example (Bob), team: c@d.example;, ;
 

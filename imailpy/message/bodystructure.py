@@ -1,5 +1,5 @@
 """
-IMAP's BODY and BODYSTRUCTURE [RFC9051 7.5.2, RFC3501 7.4.2].
+IMAP's BODY and BODYSTRUCTURE [RFC9051 7.5.2] [RFC3501 7.4.2].
 
 Built from the leaves up, without recursion: when an entity's turn comes, its
 children are rendered already.

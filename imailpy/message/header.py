@@ -190,7 +190,9 @@ def unfold(value: bytes) -> bytes:
     CR and LF that belong to no fold become a blank, NUL goes
     [RFC5322 2.2.3].
     """
-    value = value[:MAX_FIELD].strip(b" \t\r\n")
+    if len(value) > MAX_FIELD:
+        value = value[:MAX_FIELD]
+    value = value.strip(b" \t\r\n")
     if b"\n" in value:
         value = _FOLD.sub(b"", value)
     if b"\r" in value or b"\0" in value:

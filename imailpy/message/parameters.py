@@ -1,6 +1,6 @@
 """
 Content-Type and Content-Disposition: a value and its parameters
-[RFC2045 5.1, RFC2183, RFC2231].
+[RFC2045 5.1] [RFC2183] [RFC2231].
 
     text/plain; charset=utf-8; name*0*=utf-8'en'na%C3%AF; name*1=ve.txt
 
@@ -32,7 +32,7 @@ _SECTION = re.compile(rb"([^*]++)(?:\*(0|[1-9]\d?))?(\*)?")
 _TRAILING_COMMENT = re.compile(rb"(?<!\s)\s++\([^()]*+\)\Z")
 _UNESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-# What an extended value keeps as it is [RFC2231 7, RFC5987 3.2.1].
+# What an extended value keeps as it is [RFC2231 7] [RFC5987 3.2.1].
 _PLAIN = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
     b"!#$&+-.^_`{|}~"

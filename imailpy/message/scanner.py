@@ -33,17 +33,15 @@ from __future__ import annotations
 
 from imailpy.message.bodystructure import render_bodies
 from imailpy.message.bounds import (
-    MAX_ADDRESSES,
+    MAX_ALL_ADDRESSES,
     MAX_ALL_SECTIONS,
     MAX_DELIMITER,
+    MAX_FIELD,
     MAX_FIELDS,
     MAX_PARTS,
 )
 from imailpy.message.entity import Entity, Kind
-from imailpy.message.envelope import (
-    past_bounds,
-    render_envelope,
-)
+from imailpy.message.envelope import render_envelope
 from imailpy.message.header import SectionReader, raw_fields
 from imailpy.message.measure import Measure
 from imailpy.message.preview import Excerpt
@@ -78,6 +76,7 @@ class Scanner:
         self._colon_in_delimiter = False
         self._section: SectionReader | None = None
         self._indexed_octets = 0
+        self._address_room = MAX_ALL_ADDRESSES
         self._truncated = False
         # Whether the next octet begins a line.
         self._line_start = True
@@ -212,9 +211,14 @@ class Scanner:
         else:
             values = index_fields(fields)
         if entity.is_message:
-            entity.envelope = render_envelope(values)
-        if len(octets) > MAX_ADDRESSES and past_bounds(fields, values):
-            complete = False
+            envelope = render_envelope(values, self._address_room)
+            entity.envelope = envelope.octets
+            self._address_room -= envelope.address_octets
+            complete = complete and not envelope.truncated
+        if len(octets) > MAX_FIELD:
+            complete = complete and all(
+                len(value) <= MAX_FIELD for _, _, value in fields
+            )
         if not entity.read_fields(values) or not complete:
             self._truncated = True
 
@@ -305,7 +309,7 @@ class Scanner:
         ):
             # One opaque part takes the rest of the message.
             entity.become_opaque()
-            entity.envelope = render_envelope({}) if is_message else b""
+            entity.envelope = render_envelope({}).octets
             self._truncated = True
             self._delimiters = {}
             self._colon_in_delimiter = False

@@ -65,18 +65,24 @@ class Summary:
             Unfolded values of indexed fields, by lower-case name.
         """
         listed = []
-        for raw, name, _ in fields:
+        values: dict[bytes, list[bytes]] = {}
+        for raw, name, value in fields:
             name = name.lower()
             if name in _LISTED:
                 listed.append(raw)
             elif name == b"received":
                 self.hops += 1
+            if name in _INDEXED:
+                if name in values:
+                    values[name].append(unfold(value))
+                else:
+                    values[name] = [unfold(value)]
         self._listed = b"".join(listed)
         if listed and not listed[-1].endswith(b"\n"):
             self._listed += b"\r\n"
         self._complete = complete
-        self._values = index_fields(fields)
-        return self._values
+        self._values = values
+        return values
 
     def rendition(self, **found: Any) -> Rendition:
         """Give the rendition; `found` is the scanner's share of it."""

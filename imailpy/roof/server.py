@@ -18,13 +18,13 @@ from twisted.logger import Logger
 
 import imailpy
 from imailpy.admin.control import SOCKET_NAME, ControlFactory
-from imailpy.admin.journal import Journal
+from imailpy.admin.journal import Journal, StreamSink
 from imailpy.admin.meters import Meters, site
 from imailpy.admin.operations import Operations, ServerDoors
 from imailpy.config import ConfigError, Configuration
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
-from imailpy.config.schema import ListenerTls, Service
+from imailpy.config.schema import ListenerTls, LogLevel, Service
 from imailpy.delivery.service import Delivery
 from imailpy.dns.stub import Resolver
 from imailpy.errors import MailError
@@ -54,6 +54,8 @@ class Server(TwistedService):
         prepare: Awaited once the store is open, before clients come in.
         resolver: Instead of the one that the configuration asks for.
         tls: Likewise.
+        write_log: Gets the log's lines in the form that the configuration
+            wants; without it they go to Twisted's logger.
     """
 
     log = Logger()
@@ -68,6 +70,7 @@ class Server(TwistedService):
         prepare: Callable[[Operations], Any] | None = None,
         resolver: IResolver | None = None,
         tls: Any = None,
+        write_log: Callable[[bytes], object] | None = None,
     ) -> None:
         self.world = world
         self.providers = Providers(configuration, world.disk)
@@ -76,6 +79,7 @@ class Server(TwistedService):
         self.tls = tls or Tls(world, self.providers.tls)
         self.resolver = resolver or Resolver(world, self.providers.dns)
         self.ports = Ports(world, self.tls, self.providers.open)
+        self._write_log = write_log
         self._factories: list[Any] = []
         self._others: list[Any] = []
         self._started_at = 0.0
@@ -100,7 +104,7 @@ class Server(TwistedService):
         world.harden()
         self._started_at = world.clock.now()
         self.meters: Meters | None = None
-        self.journal = Journal(self._count)
+        self.journal = self._make_journal()
         self.store: IStore = SqliteStore(
             world, self.providers.store, self.journal
         )
@@ -133,6 +137,16 @@ class Server(TwistedService):
         return Deferred.fromCoroutine(self._stop())
 
     # Inside
+
+    def _make_journal(self) -> Journal:
+        told = self.providers.configuration.log
+        sink = None
+        if self._write_log is not None:
+            sink = StreamSink(
+                self.world.clock, self._write_log, told.format.value
+            )
+        verbose = told.level is LogLevel.DEBUG
+        return Journal(sink, self._count, verbose)
 
     def _count(self, event: str) -> None:
         if self.meters is not None:

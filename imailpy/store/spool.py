@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from zope.interface import implementer
 
@@ -170,8 +171,9 @@ class IncomingBody:
 
     def __del__(self) -> None:
         # A session that vanishes must not leave its file and its share of
-        # the budget behind.
-        self.discard()
+        # the budget behind. Nobody is there to be told when that fails.
+        with suppress(BaseException):
+            self.discard()
 
 
 @implementer(IBody)
@@ -237,4 +239,5 @@ class SpooledBody:
             spool.disk.remove(self.path)
 
     def __del__(self) -> None:
-        self.release()
+        with suppress(BaseException):
+            self.release()

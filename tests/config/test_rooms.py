@@ -1,20 +1,20 @@
-"""Each room's own settings, and the demonstration's."""
+"""Each room's own settings, and their reload."""
 
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.config import ConfigError, Configuration, parse, rooms
-from imailpy.config.demo import demo, ports
-from imailpy.config.listeners import USUAL, listeners
+from imailpy.config.listeners import USUAL
 from imailpy.config.providers import Providers
-from imailpy.config.schema import Service
 from imailpy.delivery.settings import DeliverySettings, NextHop, Security
 from imailpy.dns.settings import DnsSettings, Server
 from imailpy.listeners.imap.settings import ImapSettings
+from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Path, Secret
 from imailpy.policy.settings import OverQuota, RelayPolicy
-from imailpy.realm.settings import STANDARD_WINDOWS, RealmSettings
+from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
+from imailpy.realm.settings import RealmSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import CertificateFiles, TlsSettings
 from tests.config.test_read import PLAIN
@@ -130,6 +130,12 @@ class OtherRoomsTests(SynchronousTestCase):
         self.assertEqual(rooms.tls(nothing), TlsSettings())
         self.assertEqual(rooms.dns(nothing), DnsSettings())
         self.assertEqual(rooms.delivery(nothing, DISK), DeliverySettings())
+        self.assertEqual(rooms.smtp(nothing, USUAL["smtp"]), SmtpSettings())
+        self.assertEqual(
+            rooms.smtp(nothing, USUAL["submission"]),
+            SmtpSettings(Flavour.SUBMISSION, auth=True),
+        )
+        self.assertIs(rooms.smtp(nothing, USUAL["lmtp"]).flavour, Flavour.LMTP)
         self.assertEqual(
             rooms.imap(nothing, USUAL["imaps"]),
             ImapSettings(greeting="ready"),
@@ -157,6 +163,13 @@ trust_file = "/t.pem"
 certificate = "/c.pem"
 key = "/k.pem"
 [smtp]
+max_recipients = 100
+max_message_mb = 1
+max_errors = 5
+max_junk_commands = 10
+bare_line_ends = "normalize"
+refuse_early_talk = true
+failures = 1
 max_hops = 20
 [recipients]
 box_delimiters = "="
@@ -186,6 +199,7 @@ timeout_s = 1
 [login]
 scram = true
 [hello]
+smtp = "hello"
 imap = "hi"
 [imap]
 append_limit_mb = 1
@@ -265,6 +279,18 @@ failures = 2
             (resolver.trusted, resolver.timeout_s), ({"192.0.2.53"}, 1.0)
         )
         self.assertEqual(
+            rooms.smtp(read, USUAL["smtp"]),
+            SmtpSettings(
+                hello="hello",
+                scram=True,
+                max_message_octets=1 << 20,
+                line_ends=LineEnds.NORMALIZE,
+                refuse_early_talk=True,
+                limits=Limits(recipients=100, errors=5, junk_commands=10),
+                failures_most=1,
+            ),
+        )
+        self.assertEqual(
             rooms.imap(read, USUAL["imap"]),
             ImapSettings(
                 greeting="hi",
@@ -301,7 +327,7 @@ class ReloadTests(SynchronousTestCase):
         )
         providers.reload(parse(text))
         self.assertEqual(providers.realm.current.policy.limits.total, 7)
-        self.assertEqual(providers.imap["imap"].current.greeting, "new")
+        self.assertEqual(providers.listeners["imap"].current.greeting, "new")
         self.assertEqual(
             {
                 each.number
@@ -311,7 +337,8 @@ class ReloadTests(SynchronousTestCase):
                     providers.delivery,
                     providers.dns,
                     providers.tls,
-                    providers.imap["imap"],
+                    providers.listeners["imap"],
+                    providers.listeners["smtp"],
                 )
             },
             {2},
@@ -346,89 +373,3 @@ class ReloadTests(SynchronousTestCase):
         self.assertRaises(ValueError, providers.reload, new)
         self.assertEqual(providers.realm.number, 1)
         self.assertIs(providers.configuration, old)
-
-
-class DemoTests(SynchronousTestCase):
-    """The demonstration is a configuration like any other."""
-
-    def test_ports(self) -> None:
-        """Standard ports plus the offset, on loopback."""
-        read = parse(demo("/tmp/demo"))
-        found = {
-            each.name: each.port
-            for each in listeners(read.listeners)
-            if each.enabled and each.address == "127.0.0.1"
-        }
-        self.assertEqual(
-            found,
-            {
-                "smtp": 2025,
-                "lmtp": 2024,
-                "submission": 2587,
-                "submissions": 2465,
-                "imap": 2143,
-                "imaps": 2993,
-                "pop3": 2110,
-                "pop3s": 2995,
-            },
-        )
-        self.assertEqual(found, ports())
-        self.assertEqual(ports(10_000)["smtp"], 10_025)
-
-    def test_open_for_test_programs(self) -> None:
-        """Clear-text logins and SCRAM on; delays, limits, windows off."""
-        read = parse(demo("/tmp/demo"))
-        self.assertTrue(read.login.scram)
-        for each in listeners(read.listeners):
-            self.assertEqual(each.plaintext_auth, each.auth, each.name)
-        told = rooms.realm(read)
-        self.assertEqual(told.login.failure_delay_s, 0)
-        self.assertEqual(told.login.windows, ())
-        limits = told.policy.limits
-        self.assertEqual(
-            (limits.per_address, limits.per_network, limits.total), (0, 0, 0)
-        )
-        # A production default is none of that.
-        standard = rooms.realm(Configuration())
-        self.assertEqual(standard.login.windows, STANDARD_WINDOWS)
-
-    def test_outside(self) -> None:
-        """Mail for the outside is caught, or goes to the smart host."""
-        caught = parse(demo("/tmp/demo")).delivery
-        self.assertEqual(caught.catch_outside_in, "postmaster@example.test")
-        for text, host, port in (
-            ("127.0.0.1:10025", "127.0.0.1", 10025),
-            ("relay.example.net:26", "relay.example.net", 26),
-            ("relay.example.net", "relay.example.net", 25),
-            ("[::1]:10025", "::1", 10025),
-        ):
-            sent = parse(demo("/tmp/demo", smarthost=text)).delivery
-            self.assertEqual(
-                (sent.smart_host.host, sent.smart_host.port), (host, port)
-            )
-            self.assertEqual(sent.catch_outside_in, "")
-        for text in ("", ":25", "host:no", "host:0", "host:70000"):
-            self.assertRaises(ValueError, demo, "/tmp/demo", smarthost=text)
-
-    def test_only_on_loopback(self) -> None:
-        """It is refused for an address that others can reach."""
-        for address in ("0.0.0.0", "192.0.2.1", "::", "", "localhost"):
-            self.assertRaises(ValueError, demo, "/tmp/demo", address=address)
-        six = parse(demo("/tmp/demo", address="::1"))
-        self.assertEqual(six.listeners["smtp"].address, "::1")
-
-    def test_offsets(self) -> None:
-        """An offset that leads to no ports is refused."""
-        for offset in (-2000, -24, 64_000, 70_000):
-            self.assertRaises(
-                ValueError, demo, "/tmp/demo", port_offset=offset
-            )
-
-    def test_odd_directory(self) -> None:
-        """Quotes and blanks in the directory's name are no trouble."""
-        read = parse(demo('/tmp/a "b"\\c'))
-        self.assertEqual(read.storage.directory, '/tmp/a "b"\\c')
-        self.assertEqual(
-            read.tls.certificates[0].key, '/tmp/a "b"\\c/tls/key.pem'
-        )
-        self.assertIs(Service.LMTP, Service("lmtp"))

@@ -75,9 +75,9 @@ async def _complete(session: SmtpConnection, _: events.EndOfBody) -> None:
     except BaseException:
         receiving.discard()
         raise
-    session.gate.reset()
     session.set_timeout(session.settings.command_s)
-    _tell(session, said)
+    _tell(session, envelope, said)
+    session.gate.reset()
 
 
 async def _outcome(
@@ -120,15 +120,19 @@ def _refusal(decision: Decision) -> Reply:
     return decision.reply if decision.reply is not None else _REFUSED
 
 
-def _tell(session: SmtpConnection, said: Sequence[Reply]) -> None:
+def _tell(
+    session: SmtpConnection, envelope: Envelope, said: Sequence[Reply]
+) -> None:
     """Answer, and note where nobody is left to hear it."""
     lmtp = session.engine.options.lmtp
     reply = one_reply(said)
     session.record(
         "smtp.accepted" if reply.positive else "smtp.refused",
         message_id=session.delivery_id,
+        reverse_path=f"<{envelope.reverse_path}>",
         recipients=len(said),
         accepted=sum(each.positive for each in said),
+        rules=session.gate.rules(),
         reply=str(reply),
     )
     if session.lost and reply.positive:

@@ -1,5 +1,5 @@
 """
-One POP3 session, server's side [RFC1939, RFC2449].
+One POP3 session, server's side [RFC1939] [RFC2449].
 
 Commands that need nobody else are answered here at once; for the others
 there is one open event at a time. Responses leave in order; where much is

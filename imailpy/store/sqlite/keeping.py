@@ -21,6 +21,14 @@ from imailpy.store.sqlite.state import AccountRow
 if TYPE_CHECKING:
     from imailpy.store.sqlite.writer import Tx
 
+# Bodies up to 8 KB are not looked for: the look-up would cost more than the
+# octets that it saves. The index has the same condition.
+_INSERT_BLOB = (
+    "INSERT INTO blobs (id, key_domain, hash, extent, size_octets, refs)"
+    " VALUES (?, ?, ?, ?, ?, 1)"
+    " ON CONFLICT (hash, key_domain) WHERE size_octets > 8192 DO NOTHING"
+)
+
 # Bits of `renditions.marks`.
 COMPLETE, TRUNCATED, HAS_8BIT, HAS_8BIT_HEADER, HAS_NUL = 1, 2, 4, 8, 16
 
@@ -28,7 +36,15 @@ COMPLETE, TRUNCATED, HAS_8BIT, HAS_8BIT_HEADER, HAS_NUL = 1, 2, 4, 8, 16
 class Keeping:
     """One body on its way into one or more key domains."""
 
-    __slots__ = ("_body", "_extent", "_place", "_refs", "_rendition", "_tx")
+    __slots__ = (
+        "_blobs",
+        "_body",
+        "_extent",
+        "_place",
+        "_refs",
+        "_rendition",
+        "_tx",
+    )
 
     def __init__(
         self, tx: Tx, body: IBody, place: Place, rendition: Rendition
@@ -39,6 +55,8 @@ class Keeping:
         self._rendition = rendition
         self._extent = 0
         self._refs = 0
+        # Key domain -> the blob it has of this body.
+        self._blobs: dict[int, int] = {}
 
     def extent(self) -> int:
         """Refer to the extent once more; gives its number."""
@@ -52,20 +70,23 @@ class Keeping:
         Give the blob of this body in a key domain: what is there, if it is
         sound, or a new one. One reference is counted.
         """
-        tx = self._tx
+        number = self._blobs.get(key_domain)
+        if number is not None:
+            self._tx.execute(
+                "UPDATE blobs SET refs = refs + 1 WHERE id = ?", (number,)
+            )
+            return number
+        number = self._new(key_domain)
+        self._blobs[key_domain] = number
+        return number
+
+    def _new(self, key_domain: int) -> int:
+        tx, body = self._tx, self._body
         number = tx.state.draw("object")
         extent = self._extent or tx.state.draw("object")
         tx.execute(
-            "INSERT INTO blobs (id, key_domain, hash, extent, size_octets,"
-            " refs) VALUES (?, ?, ?, ?, ?, 1)"
-            " ON CONFLICT (hash, key_domain) DO NOTHING",
-            (
-                number,
-                key_domain,
-                self._body.sha256,
-                extent,
-                self._body.size_octets,
-            ),
+            _INSERT_BLOB,
+            (number, key_domain, body.sha256, extent, body.size_octets),
         )
         if not tx.changes():
             return self._found(key_domain)
@@ -100,11 +121,11 @@ class Keeping:
         tx = self._tx
         number, extent = tx.execute(
             "UPDATE blobs SET refs = refs + 1, unused_since = NULL"
-            " WHERE hash = ? AND key_domain = ? RETURNING id, extent",
+            " WHERE hash = ? AND key_domain = ? AND size_octets > 8192"
+            " RETURNING id, extent",
             (self._body.sha256, key_domain),
         ).fetchone()
-        mine = extent == self._extent
-        if not mine and not is_sound(tx, extent, self._body.sha256):
+        if not is_sound(tx, extent, self._body.sha256):
             # The old copy is damaged: this is the chance to mend it.
             release_extents(tx, [(extent, 1)])
             tx.execute(

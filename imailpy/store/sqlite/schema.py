@@ -17,6 +17,9 @@ COPY shares, and what EMAILID names. A *blob* is a body inside one key domain
 has no hash: only the acceptance that wrote it gives it to several key
 domains and to the queue, so nobody can find out by its look-up what another
 account has. Each counts what refers to it.
+
+Indexes are few, because each random one costs a page of log a message: small
+bodies are not looked up by hash, and the histories are swept by walking them.
 """
 
 from __future__ import annotations
@@ -176,7 +179,8 @@ CREATE TABLE blobs (
     refs INTEGER NOT NULL,
     unused_since REAL
 );
-CREATE UNIQUE INDEX blobs_by_hash ON blobs (hash, key_domain);
+CREATE UNIQUE INDEX blobs_by_hash ON blobs (hash, key_domain)
+    WHERE size_octets > 8192;
 CREATE INDEX blobs_unused ON blobs (unused_since)
     WHERE unused_since IS NOT NULL;
 CREATE TABLE renditions (
@@ -227,7 +231,6 @@ CREATE TABLE deliveries (
     at REAL NOT NULL,
     PRIMARY KEY (delivery_id, mailbox)
 ) WITHOUT ROWID;
-CREATE INDEX deliveries_by_time ON deliveries (at);
 CREATE TABLE threads (
     account INTEGER NOT NULL,
     message_id_hash INTEGER NOT NULL,
@@ -245,7 +248,6 @@ CREATE TABLE events (
     at REAL NOT NULL,
     PRIMARY KEY (account, modseq, mailbox, what)
 ) WITHOUT ROWID;
-CREATE INDEX events_by_time ON events (at);
 CREATE TABLE counters (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL

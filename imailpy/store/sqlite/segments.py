@@ -167,9 +167,16 @@ class Segments:
             self._world.fault_point("store.after_segment_sync")
 
     def seal(self) -> None:
-        """Never append to the present segment again."""
+        """
+        Never append to the present segment again.
+
+        What this group put there before is made durable first.
+
+        Raises:
+            FlushFailed: The process must end.
+        """
+        self.sync()
         file, self._file = self._file, None
-        self._unsynced = False
         if file is not None:
             file.close()
 
@@ -275,6 +282,7 @@ class Segments:
         return bytes(sha256) if mark == _MARK else None
 
     def close(self) -> None:
-        """Let go of files."""
+        """Let go of files; what was not synced has no row."""
+        self._unsynced = False
         self.seal()
         self._kept.clear()

@@ -133,6 +133,8 @@ class State:
         self._dirty: dict[int, Remembered] = {}
         self.numbers: dict[str, int] = {}
         self._written_numbers: dict[str, int] = {}
+        # How far the sweeper has walked a table without an index by time.
+        self.walks: dict[str, tuple[Any, ...] | None] = {}
         self._load_numbers()
         # Part of every id that others see: so ids of two servers, or of one
         # that was set up anew, are never the same.

@@ -42,7 +42,7 @@ from imailpy.store.sqlite.account import SqliteAccountMail
 from imailpy.store.sqlite.audit import audit
 from imailpy.store.sqlite.connections import Connections
 from imailpy.store.sqlite.directory import SqliteDirectory
-from imailpy.store.sqlite.faults import is_flush, translated
+from imailpy.store.sqlite.faults import FlushFailed, is_flush, translated
 from imailpy.store.sqlite.keeping import write_rendition
 from imailpy.store.sqlite.mailbox import SqliteMailbox, load
 from imailpy.store.sqlite.queue import SqliteQueue
@@ -515,7 +515,13 @@ _PAGE_OCTETS = 4096
 def _checkpoint(tx: Tx, job: Job) -> None:
     """Bring the log into the database as far as readers let it be."""
     tx.world.fault_point("store.before_checkpoint")
-    tx.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    try:
+        tx.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except (apsw.BusyError, apsw.LockedError, apsw.FullError):
+        return
+    except apsw.Error as error:
+        # Whichever write or flush it was: what is on the disk is unknown.
+        raise FlushFailed(f"checkpoint: {error!r}") from error
     tx.world.fault_point("store.after_checkpoint")
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 ROWS = 500
 COPIED_OCTETS = 4 * 1024 * 1024
 
+# Rows of a history that are looked at in one sweep.
+WALKED = 1000
+
 # Pages given back in one step, and free pages that are left alone.
 PAGES = 1000
 FREE_PAGES_KEPT = 256
@@ -106,7 +109,7 @@ def unused_blobs(tx: Tx, job: Job) -> int:
 
 
 def old_queue_rows(tx: Tx, job: Job) -> int:
-    """Final recipients, and deliveries, past their history."""
+    """Final recipients past their history."""
     since = tx.now - tx.settings.queue_history_s
     rows = tx.execute(
         "SELECT id, delivery_id FROM queue"
@@ -122,29 +125,48 @@ def old_queue_rows(tx: Tx, job: Job) -> int:
         " WHERE q.delivery_id = spool.delivery_id)",
         sorted({row[1:] for row in rows}),
     )
-    old = tx.execute(
-        "SELECT delivery_id, mailbox FROM deliveries WHERE at <= ? LIMIT ?",
-        (since, ROWS),
-    ).fetchall()
-    tx.connection.executemany(
-        "DELETE FROM deliveries WHERE delivery_id = ? AND mailbox = ?", old
-    )
-    return len(rows) + len(old)
-
-
-def old_events(tx: Tx, job: Job) -> int:
-    """Events past their history."""
-    rows = tx.execute(
-        "SELECT account, modseq, mailbox, what FROM events WHERE at <= ?"
-        " LIMIT ?",
-        (tx.now - tx.settings.event_history_s, ROWS),
-    ).fetchall()
-    tx.connection.executemany(
-        "DELETE FROM events WHERE account = ? AND modseq = ?"
-        " AND mailbox = ? AND what = ?",
-        rows,
-    )
     return len(rows)
+
+
+def _walk(tx: Tx, table: str, key: tuple[str, ...], since: float) -> None:
+    """
+    Look at the next rows of a history, remove the old ones.
+
+    There is no index by time: it would cost more at every message than this
+    walk, which comes around in a day or so.
+    """
+    columns = ", ".join(key)
+    marks = ", ".join("?" * len(key))
+    place = tx.state.walks.get(table)
+    behind = f"WHERE ({columns}) > ({marks})" if place is not None else ""
+    rows = tx.execute(
+        f"SELECT at, {columns} FROM {table} {behind}"
+        f" ORDER BY {columns} LIMIT {WALKED}",
+        place or (),
+    ).fetchall()
+    tx.connection.executemany(
+        f"DELETE FROM {table} WHERE ({columns}) = ({marks})",
+        [row[1:] for row in rows if row[0] <= since],
+    )
+    tx.state.walks[table] = rows[-1][1:] if len(rows) == WALKED else None
+
+
+def walk_histories(tx: Tx, job: Job) -> int:
+    """Deliveries and events past their time, a stretch at a time."""
+    settings = tx.settings
+    _walk(
+        tx,
+        "deliveries",
+        ("delivery_id", "mailbox"),
+        tx.now - settings.queue_history_s,
+    )
+    _walk(
+        tx,
+        "events",
+        ("account", "modseq", "mailbox", "what"),
+        tx.now - settings.event_history_s,
+    )
+    return 0
 
 
 def seal_wasteful(tx: Tx, job: Job) -> int:
@@ -231,7 +253,7 @@ STEPS: tuple[Callable[[Tx, Job], int], ...] = (
     removed_accounts,
     unused_blobs,
     old_queue_rows,
-    old_events,
+    walk_histories,
     seal_wasteful,
     compact,
     dead_segments,

@@ -60,6 +60,9 @@ class FakeTls:
     def exporter(self, transport: Any) -> bytes | None:
         return None
 
+    def description(self, transport: Any) -> str:
+        return ""
+
     def reload(self) -> None:
         pass
 
