@@ -89,10 +89,11 @@ class ModelTests(SynchronousTestCase):
                 st.sampled_from(COMMANDS),
                 st.integers(1, 6),
             ),
+            min_size=20,
             max_size=40,
         )
     )
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=100, deadline=None)
     def test_B7_8_numbers_never_lie(
         self, steps: list[tuple[int, str, int]]
     ) -> None:
