@@ -254,6 +254,7 @@ class ServerSession(Receiving, SigningIn):
 
     def _bare_line_end(self, error: PeerError) -> PeerError:
         """A second command with a bare CR or LF is the end."""
+        self._owed = 0
         if error.reply is replies.BARE_LINE_END:
             self._bare_line_ends += 1
             if self._bare_line_ends > 1:
