@@ -20,6 +20,8 @@ DOMAIN = "example.test"
 ACCOUNTS = (
     ("alice", "alice-demo-password"),
     ("bob", "bob-demo-password"),
+    # Whose mailbox `Outside` gets the mail for everybody else.
+    ("postmaster", "postmaster-demo-password"),
 )
 
 _TEXT = """\

@@ -180,6 +180,8 @@ def hello(value: str) -> str | None:
     """One line for the greeting."""
     if len(value) > MOST_HELLO:
         return f"has {len(value)} characters, {MOST_HELLO} are allowed"
+    if not value.strip():
+        return "must say something: some clients trip over an empty greeting"
     if not (value.isascii() and value.isprintable()):
         return "must be one line of ASCII without control characters"
     return None

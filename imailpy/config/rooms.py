@@ -254,7 +254,7 @@ def pop3(configuration: Configuration, listener: Listener) -> Pop3Settings:
     """What a pop3 listener is told."""
     said = configuration.pop3
     return Pop3Settings(
-        greeting=configuration.hello.pop3 or Pop3Settings().greeting,
+        greeting=configuration.hello.pop3,
         plaintext_auth=listener.plaintext_auth,
         scram=configuration.login.scram,
         before_login_s=said.before_login_s,

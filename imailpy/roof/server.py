@@ -78,6 +78,9 @@ class Server(TwistedService):
         self._reread = reread
         self._prepare = prepare
         self.tls = tls or Tls(world, self.providers.tls)
+        # Certificates are read again at every reload; one that cannot be
+        # read takes the whole reload back.
+        self.providers.tls.follow(self.tls.reload)
         self.resolver = resolver or Resolver(world, self.providers.dns)
         self.ports = Ports(world, self.tls, self.providers.open)
         self._write_log = write_log

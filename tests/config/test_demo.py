@@ -29,6 +29,8 @@ class DemoTests(SynchronousTestCase):
                 "submissions": 2465,
                 "imap": 2143,
                 "imaps": 2993,
+                "pop3": 2110,
+                "pop3s": 2995,
             },
         )
         self.assertEqual(found, ports())

@@ -190,6 +190,7 @@ servers = {a = 1}
             ),
             (f"[hello]\nsmtp = '{'x' * 401}'", "has 401 characters"),
             ('[hello]\nimap = "a\\nb"', "one line"),
+            ('[hello]\npop3 = ""', "must say something"),
             (
                 "[relay]\npolicy='addresses'\naddresses = ['192.0.2.1/24']",
                 "bits set behind its mask",

@@ -10,6 +10,7 @@ from imailpy.config.providers import Providers
 from imailpy.delivery.settings import DeliverySettings, NextHop, Security
 from imailpy.dns.settings import DnsSettings, Server
 from imailpy.listeners.imap.settings import ImapSettings
+from imailpy.listeners.pop3.settings import Pop3Settings
 from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Path, Secret
 from imailpy.policy.settings import OverQuota, RelayPolicy
@@ -130,6 +131,9 @@ class OtherRoomsTests(SynchronousTestCase):
         self.assertEqual(rooms.tls(nothing), TlsSettings())
         self.assertEqual(rooms.dns(nothing), DnsSettings())
         self.assertEqual(rooms.delivery(nothing, DISK), DeliverySettings())
+        self.assertEqual(
+            rooms.pop3(nothing, USUAL["pop3s"]), Pop3Settings(greeting="ready")
+        )
         self.assertEqual(rooms.smtp(nothing, USUAL["smtp"]), SmtpSettings())
         self.assertEqual(
             rooms.smtp(nothing, USUAL["submission"]),
@@ -201,11 +205,16 @@ scram = true
 [hello]
 smtp = "hello"
 imap = "hi"
+pop3 = "ho"
 [imap]
 append_limit_mb = 1
 before_login_s = 10
 idle_minutes = 31
 failures = 2
+[pop3]
+before_login_s = 11
+idle_minutes = 12
+failures = 4
 """
         )
         self.assertEqual(
@@ -288,6 +297,16 @@ failures = 2
                 refuse_early_talk=True,
                 limits=Limits(recipients=100, errors=5, junk_commands=10),
                 failures_most=1,
+            ),
+        )
+        self.assertEqual(
+            rooms.pop3(read, USUAL["pop3"]),
+            Pop3Settings(
+                greeting="ho",
+                scram=True,
+                before_login_s=11.0,
+                idle_s=12 * 60.0,
+                failures_most=4,
             ),
         )
         self.assertEqual(

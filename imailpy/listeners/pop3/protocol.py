@@ -260,7 +260,9 @@ async def _connected(session: Pop3Connection, _: pop3.Connected) -> None:
         text = reply.text if reply is not None else "Try again later"
         session.engine.error(text.replace("\n", " "), "SYS/TEMP")
         return
-    session.engine.ok(session.settings.greeting)
+    session.engine.ok(
+        session.settings.greeting or f"{session.world.host_name} ready"
+    )
 
 
 async def _login(session: Pop3Connection, event: pop3.Login) -> None:
