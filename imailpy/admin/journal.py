@@ -8,6 +8,7 @@ where it ends; `text_lines` and `json_lines` are two observers for it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -22,14 +23,20 @@ from twisted.logger import (
 from zope.interface import directlyProvides, implementer
 
 from imailpy.interfaces.journal import IJournal
+from imailpy.interfaces.world import IClock
 from imailpy.mail import Decision
 
 _MOST_TEXT = 500
+# A value that needs no quotes.
+_BARE = re.compile(r'[^ "=]+')
 
 
 def _spell(value: Any) -> Any:
     """Give a fact a form that JSON knows."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if type(value) is str:
+        if len(value) <= _MOST_TEXT and value.isprintable():
+            return value
+    elif value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
@@ -60,11 +67,14 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
     """Spell an event as `name key=value key="two words"`."""
     words = [event]
     for name, value in plain.items():
-        text = str(value)
-        if not text or any(c in text for c in ' "='):
+        text = value if type(value) is str else str(value)
+        if not _BARE.fullmatch(text):
             text = json.dumps(text, ensure_ascii=False)
         words.append(f"{name}={text}")
     return " ".join(words)
+
+
+Sink = Callable[[str, dict[str, Any]], None]
 
 
 @implementer(IJournal)
@@ -73,13 +83,22 @@ class Journal:
     Logs and counts.
 
     Args:
+        sink: Gets (event, plain facts); Twisted's logger unless given.
         count: Called with the name of every event.
+        verbose: Whether what was simply accepted has lines of its own, too.
     """
 
     log = Logger(namespace="imailpy")
 
-    def __init__(self, count: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        sink: Sink | None = None,
+        count: Callable[[str], None] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self._sink = self._to_logger if sink is None else sink
         self._count = count
+        self.verbose = verbose
 
     def record(
         self,
@@ -91,15 +110,60 @@ class Journal:
     ) -> None:
         if self._count is not None:
             self._count(event)
-        plain = spell_out(
-            {"session": session_id, "message": message_id, **facts}
+        self._sink(
+            event,
+            spell_out({"session": session_id, "message": message_id, **facts}),
         )
+
+    def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
         self.log.info(
             "{happening}",
             happening=as_text(event, plain),
             imailpy_event=event,
             imailpy_facts=plain,
         )
+
+
+class StreamSink:
+    """
+    Writes lines to a stream, those of one turn of the reactor together.
+
+    Args:
+        write: Takes octets.
+        form: `text` or `json`.
+    """
+
+    def __init__(
+        self, clock: IClock, write: Callable[[bytes], object], form: str
+    ) -> None:
+        self._clock = clock
+        self._write = write
+        self._as_json = form == "json"
+        self._lines: list[str] = []
+        self._second = -1
+        self._stamp = ""
+
+    def __call__(self, event: str, plain: dict[str, Any]) -> None:
+        if not self._lines:
+            self._clock.call_later(0.0, self.flush)
+        now = self._clock.now()
+        if int(now) != self._second:
+            self._second = int(now)
+            moment = datetime.fromtimestamp(self._second, UTC)
+            self._stamp = moment.strftime("%Y-%m-%dT%H:%M:%S")
+        stamp = f"{self._stamp}.{int(now % 1 * 1000):03}Z"
+        if self._as_json:
+            line = {"time": stamp, "level": "info", "event": event, **plain}
+            self._lines.append(json.dumps(line, ensure_ascii=False))
+        else:
+            self._lines.append(f"{stamp} {as_text(event, plain)}")
+
+    def flush(self) -> None:
+        """Write what there is."""
+        lines, self._lines = self._lines, []
+        if lines:
+            lines.append("")
+            self._write("\n".join(lines).encode("utf-8", "replace"))
 
 
 def _stamp(event: dict[str, Any]) -> str:

@@ -20,6 +20,8 @@ DOMAIN = "example.test"
 ACCOUNTS = (
     ("alice", "alice-demo-password"),
     ("bob", "bob-demo-password"),
+    # Whose mailbox `Outside` gets the mail for everybody else.
+    ("postmaster", "postmaster-demo-password"),
 )
 
 _TEXT = """\
@@ -77,13 +79,9 @@ _LISTENERS = (
 _METRICS = 9625
 
 
-def certificate_files(directory: str) -> tuple[str, str]:
+def certificate_directory(directory: str) -> str:
     """Where the self-signed certificate and its key are."""
-    folder = os.path.join(os.path.abspath(directory), "tls")
-    return (
-        os.path.join(folder, "certificate.pem"),
-        os.path.join(folder, "key.pem"),
-    )
+    return os.path.join(os.path.abspath(directory), "tls")
 
 
 def ports(offset: int = PORT_OFFSET) -> dict[str, int]:
@@ -119,7 +117,10 @@ def demo(
     lowest = min(ports(port_offset).values())
     if not 0 < lowest <= highest < 65_536:
         raise ValueError(f"port offset {port_offset} leads to no ports")
-    certificate, key = certificate_files(directory)
+    certificate, key = (
+        os.path.join(certificate_directory(directory), name)
+        for name in ("self-signed.crt", "self-signed.key")
+    )
     return _TEXT.format(
         domain=DOMAIN,
         directory=to_toml(os.path.abspath(directory)),
@@ -134,14 +135,17 @@ def demo(
 def _listeners(address: str, offset: int) -> str:
     tables = []
     for name, port, tls, auth in _LISTENERS:
-        plaintext = "plaintext_auth = true\n" if auth else ""
+        more = "plaintext_auth = true\n" if auth else ""
+        if name == "lmtp":
+            # Nobody tries a mail server by LMTP first: it can be done without.
+            more = "optional = true\n"
         tables.append(
             f"[listeners.{name}]\n"
             "enabled = true\n"
             f"address = {to_toml(address)}\n"
             f"port = {port + offset}\n"
             f"tls = {to_toml(tls)}\n"
-            f"{plaintext}"
+            f"{more}"
         )
     return "\n".join(tables)
 

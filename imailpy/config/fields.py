@@ -180,8 +180,10 @@ def hello(value: str) -> str | None:
     """One line for the greeting."""
     if len(value) > MOST_HELLO:
         return f"has {len(value)} characters, {MOST_HELLO} are allowed"
-    if not value.isprintable():
-        return "must be one line without control characters"
+    if not value.strip():
+        return "must say something: some clients trip over an empty greeting"
+    if not (value.isascii() and value.isprintable()):
+        return "must be one line of ASCII without control characters"
     return None
 
 

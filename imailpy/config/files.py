@@ -67,7 +67,7 @@ def parse(
 
 def read_password(path: str, disk: IDisk) -> Secret:
     """Read the one line of a password file; raises `OSError`."""
-    octets = disk.read_operator_file(path, private=True)
+    octets = disk.read_foreign(path, private=True)
     return Secret(octets.partition(b"\n")[0].rstrip(b"\r"))
 
 
@@ -78,6 +78,9 @@ def _named_files(
         path: KeyPath = ("tls", "certificates", at)
         yield from _file((*path, "certificate"), pair.certificate, disk, False)
         yield from _file((*path, "key"), pair.key, disk, True)
+    trust_file = configuration.tls.trust_file
+    if trust_file:
+        yield from _file(("tls", "trust_file"), trust_file, disk, False)
     delivery = configuration.delivery
     hops: list[tuple[KeyPath, str]] = [
         (("delivery", "smart_host"), delivery.smart_host.password_file)
@@ -94,7 +97,7 @@ def _file(
 ) -> Iterator[tuple[KeyPath, str]]:
     """Look whether a file is there, and who may read it."""
     try:
-        octets = disk.read_operator_file(name, private=secret)
+        octets = disk.read_foreign(name, private=secret)
     except FileNotFoundError:
         yield path, f"{name} does not exist"
     except OSError as error:

@@ -20,6 +20,7 @@ class Listener:
         port: 0 for any free one.
         auth: Whether users can sign in.
         plaintext_auth: Whether they can without TLS.
+        optional: Whether the server starts without it when its port is taken.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Listener:
     tls: ListenerTls
     auth: bool
     plaintext_auth: bool = False
+    optional: bool = False
 
 
 _STARTTLS, _IMPLICIT = ListenerTls.STARTTLS, ListenerTls.IMPLICIT

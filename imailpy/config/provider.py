@@ -9,6 +9,7 @@ the reactor, so nobody ever sees half of a reload.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -35,7 +36,12 @@ class Settings(Generic[T]):
         self._judges.append(call)
 
     def follow(self, call: Callable[[], None]) -> None:
-        """Have `call` called when new settings hold."""
+        """
+        Have `call` called when new settings hold, at every reload.
+
+        It may raise where only the doing shows whether it can be done (files
+        that have to be read): the whole reload is taken back then.
+        """
         self._followers.append(call)
 
     def stage(self, new: T) -> None:
@@ -60,8 +66,13 @@ class Settings(Generic[T]):
         self.current = self._staged.pop()
         self.number += 1
 
+    def take_back(self, old: T) -> None:
+        """Have the settings before the last commit hold again."""
+        self.current = old
+        self.number -= 1
+
     def tell(self) -> None:
-        """Call those who follow."""
+        """Call those who follow; what one of them raises ends it."""
         for follower in self._followers:
             follower()
 
@@ -75,17 +86,32 @@ def exchange(changes: Sequence[tuple[Settings[Any], Any]]) -> None:
             ones count, too: numbers stay together.
 
     Raises:
-        Exception: What the first judge that refuses raises; all the old
-            settings hold then.
+        Exception: What the first judge or follower that refuses raises; all
+            the old settings hold then, and who had heard of the new ones has
+            been told again.
     """
+    providers = [provider for provider, _ in changes]
+    before = [(provider, provider.current) for provider in providers]
     try:
         for provider, new in changes:
             provider.stage(new)
     except Exception:
-        for provider, _ in changes:
+        for provider in providers:
             provider.drop()
         raise
-    for provider, _ in changes:
+    for provider in providers:
         provider.commit()
-    for provider, _ in changes:
-        provider.tell()
+    told: list[Settings[Any]] = []
+    try:
+        for provider in providers:
+            told.append(provider)
+            provider.tell()
+    except Exception:
+        for provider, old in before:
+            provider.take_back(old)
+        for provider in told:
+            # It held these settings a moment ago; the error that counts is
+            # the one that is raised.
+            with suppress(Exception):
+                provider.tell()
+        raise

@@ -59,11 +59,12 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
-class MinimumTls(Enum):
-    """The oldest TLS that is spoken."""
+class BareLineEnds(Enum):
+    """What becomes of a message with a bare CR or LF."""
 
-    TLS_1_2 = "1.2"
-    TLS_1_3 = "1.3"
+    AUTO = "auto"
+    REJECT = "reject"
+    NORMALIZE = "normalize"
 
 
 @frozen
@@ -152,8 +153,16 @@ class Tls:
     no other one has.
     """
 
-    minimum: MinimumTls = setting(
-        "The oldest TLS that is spoken.", MinimumTls.TLS_1_2
+    legacy: bool = setting(
+        "Whether smtp listeners also speak TLS 1.0 and 1.1, with senders "
+        "that would use no TLS otherwise.",
+        False,
+    )
+    trust_file: FilePath = setting(
+        "PEM file of the authorities that certificates of other servers are "
+        "checked with. Empty: those of the system.",
+        FilePath(""),
+        example="/etc/ssl/certs/ca-certificates.crt",
     )
     certificates: tuple[Certificate, ...] = setting(
         "Certificates and their keys; they are read again at a reload.", ()
@@ -184,6 +193,9 @@ class ListenerTable:
         None,
     )
     auth: bool | None = setting("Whether users can sign in.", None)
+    optional: bool | None = setting(
+        "Whether the server starts without it when its port is taken.", None
+    )
     plaintext_auth: bool | None = setting(
         "Whether a password may cross a connection without TLS.", None
     )
@@ -199,7 +211,32 @@ class Smtp:
         check=f.within(100, 100_000),
     )
     max_message_mb: int = setting(
-        "Largest message (MiB).", 64, check=f.within(1, 1024)
+        "Largest message (MiB).", 50, check=f.within(1, 1024)
+    )
+    failures: int = setting(
+        "Failed logins on one connection before it is closed.",
+        5,
+        check=f.within(1, 100),
+    )
+    max_errors: int = setting(
+        "Mistakes on one connection before it is closed.",
+        20,
+        check=f.within(1, 10**6),
+    )
+    max_junk_commands: int = setting(
+        "Commands without a message (NOOP, RSET, VRFY ...) before the "
+        "connection is closed.",
+        100,
+        check=f.within(10, 10**6),
+    )
+    bare_line_ends: BareLineEnds = setting(
+        "What becomes of a message with a bare CR or LF: reject, normalize, "
+        "or auto (normalize what users send, reject the rest). They never "
+        "end a message.",
+        BareLineEnds.AUTO,
+    )
+    refuse_early_talk: bool = setting(
+        "Send away clients that speak before they were greeted.", False
     )
     max_hops: int = setting(
         "Received fields from which a message counts as looping.",
@@ -348,6 +385,11 @@ class Hop:
         FilePath(""),
         example="/etc/imailpy/relay.password",
     )
+    verify: bool = setting(
+        "Whether its certificate must hold; without that anybody on the way "
+        "may read mail and password.",
+        True,
+    )
     lmtp: bool = setting("It speaks LMTP.", False)
 
 
@@ -438,22 +480,17 @@ class Dns:
 @frozen
 class Hello:
     """
-    What is said first: one line each, 400 characters at most. Empty: the
-    host's name, and neither product nor version.
+    What is said first: one line of ASCII each, 400 characters at most. As
+    they are they tell neither product nor version.
     """
 
     smtp: str = setting(
         "Behind the host's name, by smtp, submission and lmtp listeners.",
-        "",
+        "ESMTP",
         check=f.hello,
-        example="Example Ltd, no soliciting",
     )
-    imap: str = setting(
-        "By imap listeners.", "", check=f.hello, example="ready"
-    )
-    pop3: str = setting(
-        "By pop3 listeners.", "", check=f.hello, example="ready"
-    )
+    imap: str = setting("By imap listeners.", "ready", check=f.hello)
+    pop3: str = setting("By pop3 listeners.", "ready", check=f.hello)
     check_syntax: bool = setting(
         "Refuse clients of smtp listeners that call themselves something "
         "that is neither a domain nor an address literal.",

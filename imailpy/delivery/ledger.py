@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from imailpy.delivery.outcome import Outcome
 from imailpy.delivery.report import Due, Reports
@@ -21,7 +22,6 @@ from imailpy.interfaces.world import IWorld
 
 _MOST = 256
 _EVENTS = {
-    QueueState.DONE: "delivery.sent",
     QueueState.DEFERRED: "delivery.deferred",
     QueueState.FAILED: "delivery.failed",
 }
@@ -61,7 +61,7 @@ class Ledger:
         self._waiting.extend(outcomes)
         if self._writing is None and self._waiting:
             self._writing = Deferred()
-            Deferred.fromCoroutine(self._write_all()).addErrback(self._broke)
+            Deferred.fromCoroutine(self._write_all())
 
     async def stop(self) -> None:
         """Return when all is written, or when the store takes nothing."""
@@ -73,8 +73,9 @@ class Ledger:
             await self._writing
 
     async def _write_all(self) -> None:
+        most = _MOST
         while self._waiting:
-            batch = self._waiting[:_MOST]
+            batch = self._waiting[:most]
             try:
                 await self._write(batch)
             except MailError as error:
@@ -84,6 +85,18 @@ class Ledger:
                 if self._stopping:
                     break
                 await self._wait(self._again_s())
+                continue
+            except Exception:
+                # A fault of our own with one of them must not keep the
+                # others from being written: one by one, then.
+                self._journal.record(
+                    "delivery.bug", why=Failure().getTraceback()
+                )
+                if len(batch) > 1:
+                    most = 1
+                else:
+                    # It stays claimed: not sent again before the next start.
+                    del self._waiting[0]
                 continue
             del self._waiting[: len(batch)]
             self._recorded([outcome.row.id for outcome in batch])
@@ -117,8 +130,9 @@ class Ledger:
     def _tell(self, batch: Sequence[Outcome], reports: Sequence[Due]) -> None:
         for outcome in batch:
             attempt, row = outcome.attempt, outcome.row
+            done = "delivery.sent" if row.route else "delivery.stored"
             self._journal.record(
-                _EVENTS[attempt.state],
+                _EVENTS.get(attempt.state, done),
                 message_id=row.delivery_id,
                 row=row.id,
                 recipient=str(row.forward_path),
@@ -145,8 +159,3 @@ class Ledger:
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.callback(None)
-
-    def _broke(self, failure: object) -> None:
-        """A fault of our own: the rows stay claimed until the next start."""
-        self._journal.record("delivery.bug", why=repr(failure))
-        self._ended()

@@ -4,6 +4,12 @@ The way out: finds a host that takes the mail of a destination, and sends.
 Sessions are tried host by host, address by address, until one is ready for
 mail. What a host says about a message or a recipient then counts; that it
 cannot be talked to leads to the next.
+
+A message with octets beyond ASCII goes as it is to a host that does not offer
+8BITMIME, although [RFC6152 3] wants it encoded anew or returned: encoding
+breaks signatures, returning breaks mail, and no host is known any more that
+would clip the eighth bit. SMTPUTF8 is another matter: it is never sent to a
+host that does not offer it.
 """
 
 from __future__ import annotations

@@ -9,13 +9,15 @@ the transaction that writes down what it reports, so there is exactly one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from attrs import frozen
+from twisted.python.failure import Failure
 
 from imailpy.delivery.outcome import NEVER, Notice, Outcome
 from imailpy.delivery.routing import Router
 from imailpy.delivery.settings import DeliverySettings
-from imailpy.errors import ObjectNotFound
+from imailpy.errors import MailError, ObjectNotFound
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.queue import QueuedRecipient, QueueRow
@@ -89,7 +91,7 @@ class Reports:
         due: list[Due] = []
         try:
             for told in messages.values():
-                report = await self._report(told)
+                report = await self._guarded(told)
                 if report is not None:
                     due.append(report)
         except BaseException:
@@ -98,7 +100,28 @@ class Reports:
             raise
         return due
 
-    async def _report(self, told: Sequence[Outcome]) -> Due | None:
+    async def _guarded(self, told: Sequence[Outcome]) -> Due | None:
+        """
+        A report; a plainer one where the message itself is the trouble.
+
+        What a stranger sent must not keep its sender from being told, nor
+        anybody's result from being written down.
+        """
+        try:
+            return await self._report(told)
+        except MailError:
+            raise
+        except Exception:
+            self._journal.record(
+                "dsn.bug",
+                message_id=told[0].row.delivery_id,
+                why=Failure().getTraceback(),
+            )
+        return await self._report(told, plain=True)
+
+    async def _report(
+        self, told: Sequence[Outcome], *, plain: bool = False
+    ) -> Due | None:
         row = told[0].row
         to = row.reverse_path
         route = await self._router.resolve(to)
@@ -108,7 +131,7 @@ class Reports:
             )
             return None
         report = await self._described(told)
-        body = await self._written(report, row)
+        body = await self._written(report, row, plain)
         # Into a mailbox of ours it goes by the queue as well: one that is
         # full just now is tried again.
         queued = QueuedRecipient(
@@ -175,12 +198,14 @@ class Reports:
             until,
         )
 
-    async def _written(self, report: Report, row: QueueRow) -> IBody:
-        """Write a report into the spool."""
-        try:
-            original = await self._store.queue.body(row.delivery_id)
-        except ObjectNotFound:
-            original = None
+    async def _written(
+        self, report: Report, row: QueueRow, plain: bool
+    ) -> IBody:
+        """Write a report into the spool; `plain`: without the message."""
+        original = None
+        if not plain:
+            with suppress(ObjectNotFound):
+                original = await self._store.queue.body(row.delivery_id)
         incoming = self._store.spool.incoming()
         try:
             for piece in _pieces(report, original):

@@ -106,6 +106,9 @@ class Router:
             DirectoryUnavailable: It cannot be told just now.
         """
         path = await self._localised(path)
+        if not path.domain:
+            # A bare name while we have no domain that it could belong to.
+            return Route(True)
         if await self._directory.domain(path.domain) is None:
             return Route(False, outward=(path,))
         walk = _Walk()

@@ -39,6 +39,8 @@ from imailpy.mail import Path, Reply
 _PAGE = 500
 # A look into the queue although nobody called and nothing seems due.
 _LOOK_EVERY_S = 60.0
+# Results make room for further rows: look for them after so long.
+_SOON_S = 0.02
 _LOCAL, _CAUGHT = "local", "caught"
 _INTERNAL = Reply(451, "internal error", "4.3.0")
 
@@ -93,6 +95,7 @@ class Runner:
         self._started = self._stopping = False
         self._looking = self._look_again = False
         self._timer: Any = None
+        self._soon: Any = None
         self._emptied: Deferred[None] | None = None
 
     def start(self) -> None:
@@ -107,6 +110,9 @@ class Runner:
         """Finish what is in flight, take up nothing new."""
         self._stopping = True
         self._set_timer(None)
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         for key in list(self._idle):
             self._wake_idle(key)
         if self.running:
@@ -146,7 +152,8 @@ class Runner:
         """Take rows that are due into memory."""
         settings = self._settings.current
         room = settings.claimed_rows - len(self._backlog.claimed)
-        if room <= 0:
+        if room < min(_PAGE, settings.claimed_rows) // 2:
+            # Results will make room, and wake us.
             return
         most = len(self._backlog.claimed) + min(room, _PAGE)
         rows = await self._queue.due(self._world.clock.now(), most)
@@ -362,12 +369,19 @@ class Runner:
                     row=each.row.id,
                     host=each.host,
                 )
+            self._world.fault_point("delivery.carried_before_recorded")
             dice = self._world.random.uniform(-1.0, 1.0)
             outcomes.append(conclude(each, schedule, now, dice))
         self._ledger.add(outcomes)
 
     def _recorded(self, row_ids: Sequence[str]) -> None:
         self._backlog.let_go(row_ids)
+        if self._soon is None and not self._stopping:
+            # Not for each result: a look costs as much as a delivery.
+            self._soon = self._world.clock.call_later(_SOON_S, self._wake_soon)
+
+    def _wake_soon(self) -> None:
+        self._soon = None
         self.wake()
 
     def _bug(self, failure: Failure) -> None:

@@ -122,7 +122,7 @@ class DeliverySettings:
     connections_per_destination: int = 10
     recipients_per_message: int = 100
     messages_per_connection: int = 100
-    claimed_rows: int = 10_000
+    claimed_rows: int = 2_000
     stop_s: float = 30.0
     record_again_s: float = 5.0
     full_return_octets: int = 1 << 20

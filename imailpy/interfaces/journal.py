@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 
 class IJournal(Interface):
@@ -13,6 +13,13 @@ class IJournal(Interface):
 
     No body, subject or credential ever goes in here.
     """
+
+    verbose: bool = Attribute(
+        """
+        Whether what was simply accepted has lines of its own: without it
+        one line tells all rules that accepted a message.
+        """
+    )
 
     def record(
         event: str,

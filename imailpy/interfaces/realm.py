@@ -96,6 +96,9 @@ class IGate(Interface):
     ) -> Awaitable[Sequence[Decision]]:
         """End of data: one decision for each recipient."""
 
+    def rules() -> str:
+        """The names of the rules that decided since MAIL, blank between."""
+
     def reset() -> None:
         """The transaction is over, whatever way it ended."""
 

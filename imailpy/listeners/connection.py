@@ -9,10 +9,14 @@ never has to wait costs no Deferred at all.
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IPushProducer,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,16 +24,12 @@ from zope.interface import implementer
 
 from imailpy.protocol.engine import Engine
 
-# Octets that may wait unsent before `drained` makes a handler wait. Twisted
-# adds its own 64 KB before it asks a producer to pause.
-MOST_UNSENT = 192 * 1024
-
 # So long the peer may take to read our last words and to say good-bye to
 # TLS; then the connection is cut.
 CLOSING_S = 30.0
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class Connection(Protocol):
     """
     Drives one engine.
@@ -41,6 +41,23 @@ class Connection(Protocol):
         paused: Whether the peer reads more slowly than we write.
         events_a_turn: After so many events the reactor gets its turn.
     """
+
+    # Ten thousand idle connections: a dict for each would be the most of it.
+    __slots__ = (
+        "_closed",
+        "_deadline",
+        "_drained",
+        "_ended",
+        "_handling",
+        "_timeout_s",
+        "_timer",
+        "_timer_at",
+        "_turn_asked",
+        "engine",
+        "lost",
+        "paused",
+        "world",
+    )
 
     log = Logger()
     engine: Engine
@@ -54,9 +71,11 @@ class Connection(Protocol):
         self._drained: list[Deferred[None]] = []
         self._timer: Any = None
         self._timeout_s = 0.0
+        self._timer_at = 0.0
         self._deadline = 0.0
         self._turn_asked = False
         self._closed = False
+        self._ended = False
 
     # What a subclass gives
 
@@ -76,7 +95,9 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
-        transport.setTcpNoDelay(True)
+        # A Unix socket has no such thing.
+        with suppress(OSError):
+            transport.setTcpNoDelay(True)
         transport.registerProducer(self, True)
         self.turn()
 
@@ -92,6 +113,17 @@ class Connection(Protocol):
         self.engine.end_of_input()
         self._let_go()
         self.turn()
+
+    def readConnectionLost(self) -> None:
+        """
+        The peer will send no more, but may well be listening: what it has
+        asked is answered, then the connection is closed.
+        """
+        self._ended = True
+        self.turn()
+
+    def writeConnectionLost(self) -> None:
+        """We never close only our half."""
 
     def pauseProducing(self) -> None:
         self.paused = True
@@ -129,11 +161,12 @@ class Connection(Protocol):
                 self._timer.cancel()
                 self._timer = None
             return
-        now = self.world.clock.monotonic()
-        self._deadline = now + timeout_s
+        self._deadline = self.world.clock.monotonic() + timeout_s
         if self._timer is not None:
+            if self._timer_at <= self._deadline:
+                return
             self._timer.cancel()
-        self._timer = self.world.clock.call_later(timeout_s, self._look)
+        self._set_timer(timeout_s)
 
     def flush(self) -> None:
         """Send what the engine has to say, in one write."""
@@ -149,6 +182,9 @@ class Connection(Protocol):
         while self._handling is None and not self.paused:
             event = self.engine.next_event()
             if event is None:
+                if self._ended and not self.lost:
+                    self.flush()
+                    self._close()
                 break
             coroutine = self.handle(event)
             if not self._advance(coroutine):
@@ -164,10 +200,23 @@ class Connection(Protocol):
 
     # Inside
 
-    def _advance(self, coroutine: Coroutine[Any, Any, None]) -> bool:
-        """Run a handler; False when it waits for a Deferred."""
+    def _advance(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        failure: Failure | None = None,
+    ) -> bool:
+        """
+        Run a handler; False when it waits for a Deferred.
+
+        Args:
+            failure: What became of that for which it waited.
+        """
+        waits_for: Deferred[Any]
         try:
-            waits_for: Deferred[Any] = coroutine.send(None)
+            if failure is None:
+                waits_for = coroutine.send(None)
+            else:
+                waits_for = failure.throwExceptionIntoGenerator(coroutine)
         except StopIteration:
             self._handling = None
             return True
@@ -181,7 +230,12 @@ class Connection(Protocol):
 
     def _wake(self, result: Any, coroutine: Coroutine[Any, Any, None]) -> None:
         # The Deferred still holds its result: the coroutine takes it there.
-        if self._advance(coroutine):
+        # A failure has to be thrown in: a Deferred does not give it away
+        # while its callbacks run.
+        failure = result if isinstance(result, Failure) else None
+        # Who waited for us was not idle.
+        self._put_off_timeout()
+        if self._advance(coroutine, failure):
             self.turn()
 
     def _failed(self, failure: Failure) -> None:
@@ -212,7 +266,7 @@ class Connection(Protocol):
         Once it is closing everything is read, and forgotten: TLS ends with
         a word of the peer.
         """
-        if self.lost or self._closed:
+        if self.lost or self._closed or self._ended:
             return
         transport: Any = self.transport
         if self.engine.closing or self.engine.want_input():
@@ -224,11 +278,15 @@ class Connection(Protocol):
         self._timer = None
         left_s = self._deadline - self.world.clock.monotonic()
         if left_s > 0.001:
-            self._timer = self.world.clock.call_later(left_s, self._look)
+            self._set_timer(left_s)
         elif self._closed:
             self.transport.abortConnection()  # type: ignore[union-attr]
         else:
             self.timed_out()
+
+    def _set_timer(self, delay_s: float) -> None:
+        self._timer_at = self.world.clock.monotonic() + delay_s
+        self._timer = self.world.clock.call_later(delay_s, self._look)
 
     def _put_off_timeout(self) -> None:
         if self._timeout_s and not self._closed:

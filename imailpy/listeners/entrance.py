@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IProtocol
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 
@@ -35,8 +35,7 @@ class Entrance(Factory):
         if self._port is not None and hasattr(self._port, "startReading"):
             self._port.startReading()
 
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         if self._inside is None:
             return None
-        protocol: IProtocol | None = self._inside.buildProtocol(addr)
-        return protocol
+        return self._inside.buildProtocol(addr)

@@ -202,7 +202,7 @@ class SignIn:
         if isinstance(step, Proven):
             # None of the three protocols can carry octets with its success
             # in a way that every client reads: so one more challenge, with
-            # an empty answer [RFC4954 4, RFC5034 4, RFC9051 6.2.2].
+            # an empty answer [RFC4954 4] [RFC5034 4] [RFC9051 6.2.2].
             self._proven = step.credentials
             return Challenge(step.final)
         self._exchange = None

@@ -1,5 +1,5 @@
 """
-Address lists: From, To, Reply-To and the like [RFC5322 3.4, 4.4, RFC6532].
+Address lists: From, To, Reply-To and the like [RFC5322 3.4, 4.4] [RFC6532].
 
     "Ann A." <ann@a.example>, bob@b.example (Bob), team: c@d.example;, ;
 
@@ -63,7 +63,12 @@ class Address:
 
     @property
     def path(self) -> Path | None:
-        """The address as the envelope would have it, None if it is none."""
+        """
+        The address as the envelope would have it; None if it is none, or
+        not well formed: nobody may guess which address was meant.
+        """
+        if not self.well_formed:
+            return None
         try:
             local_part = quote_local_part(self.local_part.decode())
             return Path.parse(f"{local_part}@{self.domain.decode()}")
@@ -217,9 +222,9 @@ class _Reader:
         word = (octets, self._gap, quoted)
         self._gap = False
         if self._angle is not None:
-            # Something behind the angle bracket.
+            # Something behind the angle bracket: shown with the name.
             self._sound = False
-        elif self._domain is not None:
+        if self._angle is None and self._domain is not None:
             self._domain.append(word)
         else:
             self._words.append(word)
@@ -229,13 +234,15 @@ class _Reader:
             self._end_mailbox()
         elif mark == b"<":
             self._read_angle()
-        elif mark == b"@":
+        elif mark == b"@" and self._angle is None:
             if self._domain is not None:
                 self._sound = False
                 self._words += [(b"@", False, False), *self._domain]
             self._domain = []
             self._gap = False
-        elif mark == b":" and not self._in_group and self._domain is None:
+        elif mark == b":" and not (
+            self._in_group or self._domain is not None or self._angle
+        ):
             self._start_group()
         elif mark == b";":
             self._end_mailbox()
@@ -251,7 +258,7 @@ class _Reader:
 
     def _start_group(self) -> None:
         name = _phrase(self._words)
-        if not name or self._angle is not None:
+        if not name:
             self.well_formed = False
         self.well_formed = self.well_formed and self._sound
         self.entries.append(GroupStart(name))
@@ -309,11 +316,19 @@ class _Reader:
             local = 0
         elif local > 0:
             self._sound = False
-        name = _phrase(words[:local]) if local > 0 else b""
+        shown = words[:local] if local > 0 else []
+        domain = self._domain or []
+        for at, (before, word) in enumerate(pairwise(domain), 1):
+            if not _joined(before, word):
+                # Something behind the domain: shown with the name.
+                shown = shown + domain[at:]
+                domain = domain[:at]
+                self._sound = False
+                break
         self._add(
-            name or self._comment.strip(),
+            _phrase(shown) or self._comment.strip(),
             _concatenated(words[max(local, 0) :]),
-            _concatenated(self._domain or []),
+            _concatenated(domain),
         )
 
     def _add(

@@ -1,5 +1,5 @@
 """
-IMAP's BODY and BODYSTRUCTURE [RFC9051 7.5.2, RFC3501 7.4.2].
+IMAP's BODY and BODYSTRUCTURE [RFC9051 7.5.2] [RFC3501 7.4.2].
 
 Built from the leaves up, without recursion: when an entity's turn comes, its
 children are rendered already.
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from imailpy.message.entity import Entity, Kind
-from imailpy.message.header import unfold
 from imailpy.message.imap_string import (
     NIL,
     imap_nstring,
@@ -21,6 +20,7 @@ from imailpy.message.imap_string import (
 )
 from imailpy.message.parameters import ContentField, Parameter
 
+_COMMENT = re.compile(rb"\([^()]*+\)")
 _LANGUAGE = re.compile(rb"[A-Za-z0-9-]{1,64}+")
 _DEFAULT_CHARSET = b'"CHARSET" "us-ascii"'
 
@@ -141,7 +141,8 @@ def _extension(entity: Entity) -> bytes:
 
 
 def _languages(values: Sequence[bytes] | None) -> bytes:
-    tags = _LANGUAGE.findall(unfold(values[0])) if values else []
+    value = _COMMENT.sub(b"", values[0]) if values else b""
+    tags = _LANGUAGE.findall(value)
     if not tags:
         return NIL
     if len(tags) == 1:
@@ -150,4 +151,4 @@ def _languages(values: Sequence[bytes] | None) -> bytes:
 
 
 def _text(values: Sequence[bytes] | None) -> bytes:
-    return imap_nstring(unfold(values[0]) if values else None)
+    return imap_nstring(values[0] if values else None)

@@ -23,6 +23,8 @@ MAX_PARTS: Final = 1000
 MAX_PARAMETERS: Final = 100
 MAX_PARAMETER_SECTIONS: Final = 50
 MAX_BOUNDARY: Final = 256
+# Octets of the address lists that are looked at in one message.
+MAX_ALL_ADDRESSES: Final = 64 * 1024
 # Of one field.
 MAX_ENCODED_WORDS: Final = 200
 MAX_ADDRESSES: Final = 1000

@@ -89,6 +89,7 @@ def parse_date(value: bytes) -> SentDate | None:
     return SentDate(seconds - _zone(sign, digits, name), ordinal)
 
 
+@lru_cache(maxsize=256)
 def _ordinal(year: bytes, month: bytes, day: bytes) -> int | None:
     """Give days since 1970."""
     number = int(year)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
@@ -26,8 +27,8 @@ from imailpy.message.subject import message_id
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _BEYOND = re.compile(r"[^!-*,-<>-\[\]-~]")
-# Words of a reply that are worth sending on.
-_LONGEST_REPLY = 1000
+# Octets of a reply that are worth sending on: they fit on a line.
+_LONGEST_REPLY = 900
 
 
 class Action(Enum):
@@ -232,7 +233,12 @@ def _told(report: Report, recipient: ReportedRecipient) -> list[str]:
     if recipient.reply is not None:
         said = _reply_text(recipient.reply)
         who = _clean(recipient.remote_mta)
-        lines.append(f"    {who} said: {said}" if who else f"    {said}")
+        lines += textwrap.wrap(
+            f"{who} said: {said}" if who else said,
+            width=74,
+            initial_indent="    ",
+            subsequent_indent="    ",
+        )
     if recipient.will_retry_until is not None:
         until = format_date(recipient.will_retry_until, report.zone_minutes)
         lines.append(f"    We give up on {until}.")
@@ -301,7 +307,8 @@ def _typed_address(kind: str, address: str, utf8: bool) -> str:
 
 def _reply_text(reply: Reply) -> str:
     """Give a reply on one line."""
-    return _clean(str(reply))[:_LONGEST_REPLY]
+    octets = _clean(str(reply)).encode()[:_LONGEST_REPLY]
+    return octets.decode("utf-8", "ignore")
 
 
 def _clean(text: str) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from imailpy.message.bounds import MAX_BOUNDARY, MAX_DEPTH
-from imailpy.message.header import unfold
 from imailpy.message.parameters import (
     ContentField,
     Parameter,
@@ -60,7 +59,7 @@ class Entity:
     Attributes:
         header_start, body_start, body_end: Octets.
         lines: Line ends in its body.
-        fields: Raw values by lower-case name; emptied once rendered.
+        fields: Unfolded values by lower-case name.
     """
 
     __slots__ = (
@@ -113,11 +112,11 @@ class Entity:
         complete = not content.truncated
         encoding = values.get(b"content-transfer-encoding")
         if encoding:
-            words = unfold(encoding[0]).lower().split(b"(", 1)[0].split()
+            words = encoding[0].lower().split(b"(", 1)[0].split()
             self.encoding = words[0].rstrip(b";") if words else b"7bit"
         disposition = values.get(b"content-disposition")
         if disposition:
-            self.disposition = parse_disposition(unfold(disposition[0]))
+            self.disposition = parse_disposition(disposition[0])
             if self.disposition and self.disposition.truncated:
                 complete = False
         self.content = content
@@ -131,7 +130,7 @@ class Entity:
 
     def _content_type(self, values: Values) -> ContentField:
         given = values.get(b"content-type")
-        content = parse_content_type(unfold(given[0])) if given else None
+        content = parse_content_type(given[0]) if given else None
         if content is not None:
             return content
         parent = self.parent

@@ -9,14 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from attrs import frozen
+
 from imailpy.message.address import (
     Address,
     Entry,
     GroupStart,
     parse_addresses,
 )
-from imailpy.message.bounds import MAX_ADDRESSES, MAX_FIELD
-from imailpy.message.header import unfold
+from imailpy.message.bounds import (
+    MAX_ADDRESSES,
+    MAX_FIELD,
+    MAX_FIELDS,
+    MAX_SECTION,
+)
+from imailpy.message.header import raw_fields, section_end, unfold
 from imailpy.message.imap_string import NIL, imap_nstring, imap_string
 
 ENVELOPE_FIELDS = frozenset(
@@ -34,11 +41,10 @@ ENVELOPE_FIELDS = frozenset(
     )
 )
 
-_ADDRESS_FIELDS = frozenset(
-    (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
-)
+# Octets of a list that is worth remembering.
+_SHORT = 128
 
-# Lower-case name -> raw values, in their order.
+# Lower-case name -> unfolded values, in their order.
 Values = Mapping[bytes, Sequence[bytes]]
 
 # What stands for the missing half of an address: NIL would say "group".
@@ -46,67 +52,97 @@ _NO_DOMAIN = b'"MISSING_DOMAIN"'
 _NO_LOCAL_PART = b'"MISSING_MAILBOX"'
 
 
-def render_envelope(values: Values) -> bytes:
+@frozen
+class Envelope:
+    """
+    A rendered ENVELOPE.
+
+    Attributes:
+        octets: With its parentheses.
+        truncated: Addresses were left out: over 1,000 in a field, or more
+            octets than there was room for.
+        address_octets: What its longer lists took of the room.
+    """
+
+    octets: bytes
+    truncated: bool = False
+    address_octets: int = 0
+
+
+def render_envelope(values: Values, room: int = MAX_FIELD) -> Envelope:
     """
     Render an ENVELOPE.
 
     Where a field came twice, the first text counts, and all addresses do:
     none of them is hidden from the reader.
+
+    Args:
+        room: Octets of address lists to look at; short lists are free.
     """
     get = values.get
-    from_ = _addresses(get(b"from"))
-    sender = _addresses(get(b"sender"))
-    reply_to = _addresses(get(b"reply-to"))
-    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+    lists = _Lists(room)
+    from_ = lists.render(get(b"from"))
+    sender = lists.render(get(b"sender"))
+    reply_to = lists.render(get(b"reply-to"))
+    octets = b"(%b %b %b %b %b %b %b %b %b %b)" % (
         _text(get(b"date")),
         _text(get(b"subject")),
         from_,
         from_ if sender == NIL else sender,
         from_ if reply_to == NIL else reply_to,
-        _addresses(get(b"to")),
-        _addresses(get(b"cc")),
-        _addresses(get(b"bcc")),
+        lists.render(get(b"to")),
+        lists.render(get(b"cc")),
+        lists.render(get(b"bcc")),
         _text(get(b"in-reply-to")),
         _text(get(b"message-id")),
     )
+    return Envelope(octets, lists.truncated, room - lists.room)
 
 
-def past_bounds(values: Values) -> bool:
-    """Tell whether a long header section has more than is rendered."""
-    for name, given in values.items():
-        if any(len(value) > MAX_FIELD for value in given):
-            return True
-        if name in _ADDRESS_FIELDS:
-            lists = [parse_addresses(unfold(value)) for value in given]
-            if any(one.truncated for one in lists):
-                return True
-            if sum(len(one.entries) for one in lists) > MAX_ADDRESSES:
-                return True
-    return False
+def envelope_of(section: bytes) -> bytes:
+    """Render the ENVELOPE of a header section, a downgraded one perhaps."""
+    values: dict[bytes, list[bytes]] = {}
+    section = section[: min(section_end(section), MAX_SECTION)]
+    for _, name, value in raw_fields(section, most=MAX_FIELDS):
+        values.setdefault(name.lower(), []).append(unfold(value))
+    return render_envelope(values).octets
 
 
 def _text(values: Sequence[bytes] | None) -> bytes:
-    return imap_string(unfold(values[0])) if values else NIL
+    return imap_string(values[0]) if values else NIL
 
 
-def _addresses(values: Sequence[bytes] | None) -> bytes:
-    if not values:
-        return NIL
-    if len(values) == 1:
-        value = values[0]
-        if len(value) <= 128:
-            return _short_list(value)
-        return _rendered((value,))
-    return _rendered(values)
+class _Lists:
+    """Renders address lists, within a room of octets for all of them."""
+
+    __slots__ = ("room", "truncated")
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.truncated = False
+
+    def render(self, values: Sequence[bytes] | None) -> bytes:
+        if not values:
+            return NIL
+        if len(values) == 1 and len(values[0]) <= _SHORT:
+            return _short_list(values[0])
+        entries: list[Entry] = []
+        for value in values:
+            if len(value) > self.room:
+                value = value[: self.room]
+                self.truncated = True
+            self.room -= len(value)
+            found = parse_addresses(value)
+            entries += found.entries
+            self.truncated = self.truncated or found.truncated
+            # Fields of one name share one bound.
+            if len(entries) > MAX_ADDRESSES:
+                self.truncated = True
+                break
+        return _rendered(entries)
 
 
-def _rendered(values: Sequence[bytes]) -> bytes:
-    entries: list[Entry] = []
-    for value in values:
-        entries += parse_addresses(unfold(value)).entries
-        # Fields of one name share one bound.
-        if len(entries) >= MAX_ADDRESSES:
-            break
+def _rendered(entries: Sequence[Entry]) -> bytes:
     if not entries:
         return NIL
     return b"(%b)" % b"".join([_entry(entry) for entry in entries])
@@ -115,7 +151,7 @@ def _rendered(values: Sequence[bytes]) -> bytes:
 @lru_cache(maxsize=4096)
 def _short_list(value: bytes) -> bytes:
     """The same people write to the same people all the time."""
-    return _rendered((value,))
+    return _rendered(parse_addresses(value).entries)
 
 
 def _entry(entry: Entry) -> bytes:

@@ -192,9 +192,9 @@ def unfold(value: bytes) -> bytes:
     """
     if len(value) > MAX_FIELD:
         value = value[:MAX_FIELD]
+    value = value.strip(b" \t\r\n")
     if b"\n" in value:
         value = _FOLD.sub(b"", value)
-    value = value.strip(b" \t\r")
     if b"\r" in value or b"\0" in value:
         value = _ODD.sub(_odd, value)
     return value

@@ -1,6 +1,11 @@
-"""What is counted while octets pass: lines, their length, 8-bit, NUL."""
+"""What is counted while octets pass: line ends, long lines, 8-bit, NUL."""
 
 from __future__ import annotations
+
+from typing import Final
+
+# Octets of a line that any mail program must take [RFC5322 2.1.1].
+LINE_LIMIT: Final = 998
 
 
 class Measure:
@@ -9,7 +14,6 @@ class Measure:
 
     Attributes:
         line_ends: LFs so far.
-        longest_line: Octets of the longest complete line, without CRLF.
         has_8bit: Octets over 0x7f.
         has_nul: NUL.
         last: The last two octets, or fewer at the beginning.
@@ -17,62 +21,74 @@ class Measure:
 
     __slots__ = (
         "_line",
+        "_longest",
         "has_8bit",
         "has_nul",
         "last",
         "line_ends",
-        "longest_line",
     )
 
     def __init__(self) -> None:
         self.line_ends = 0
-        self.longest_line = 0
         self.has_8bit = False
         self.has_nul = False
         self.last = b""
+        self._longest = LINE_LIMIT
         # Octets of the line that goes on, its CR included.
         self._line = 0
 
     def add(self, octets: bytes) -> None:
         """Count `octets`."""
-        if not octets:
-            return
         if not octets.isascii():
             self.has_8bit = True
         if b"\0" in octets:
             self.has_nul = True
-        lines = octets.split(b"\n")
-        if len(lines) == 1:
+        first = octets.find(b"\n")
+        if first < 0:
             self._line += len(octets)
         else:
-            self._lines(lines)
-        self.last = (self.last + octets[-2:])[-2:]
+            self.line_ends += octets.count(b"\n")
+            before = octets[first - 1 : first] if first else self.last[-1:]
+            length = self._line + first - (before == b"\r")
+            self._longest = max(self._longest, length)
+            start = first + 1
+            if len(octets) - start > self._longest:
+                start = self._pass_lines(octets, start)
+            last = octets.rfind(b"\n", start)
+            self._line = len(octets) - (last + 1 if last >= 0 else start)
+        if len(octets) > 1:
+            self.last = octets[-2:]
+        else:
+            self.last = (self.last + octets)[-2:]
 
-    def _lines(self, lines: list[bytes]) -> None:
-        self.line_ends += len(lines) - 1
-        first, last = lines[0], lines[-1]
-        self._line += len(first)
-        if first.endswith(b"\r") or (not first and self.last[-1:] == b"\r"):
-            self._line -= 1
-        longest = max(self.longest_line, self._line)
-        if len(lines) > 2:
-            lines[0] = lines[-1] = b""
-            # The longest is found with its CR first: most have one.
-            top = max(lines, key=len)
-            if len(top) > longest:
-                longest = max(longest, _without_cr(lines, len(top)))
-        self.longest_line = longest
-        self._line = len(last)
+    def _pass_lines(self, octets: bytes, start: int) -> int:
+        """
+        Look for a line longer than the longest.
 
-    def finish(self) -> None:
-        """Nothing comes any more: a line that goes on ends here."""
+        Whole windows of that length are passed: a line in them cannot be
+        longer. So the cost is that of a search, not one step a line.
+        """
+        longest = self._longest
+        end = len(octets) - longest
+        rfind = octets.rfind
+        while start < end:
+            line_end = rfind(b"\n", start, start + longest + 1)
+            if line_end < 0:
+                line_end = octets.find(b"\n", start + longest + 1)
+                if line_end < 0:
+                    break
+                length = line_end - start - (octets[line_end - 1] == 13)
+                longest = max(longest, length)
+            start = line_end + 1
+        self._longest = longest
+        return start
+
+    @property
+    def longest_line(self) -> int:
+        """
+        Octets of the longest line without its CRLF, the one that goes on
+        counted as it is; 0 when none is over 998.
+        """
         line = self._line - (1 if self.last[-1:] == b"\r" else 0)
-        self.longest_line = max(self.longest_line, line)
-
-
-def _without_cr(lines: list[bytes], longest: int) -> int:
-    """Length of the longest line without its CR."""
-    for line in lines:
-        if len(line) == longest and not line.endswith(b"\r"):
-            return longest
-    return longest - 1
+        longest = max(self._longest, line)
+        return longest if longest > LINE_LIMIT else 0

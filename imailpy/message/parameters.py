@@ -1,6 +1,6 @@
 """
 Content-Type and Content-Disposition: a value and its parameters
-[RFC2045 5.1, RFC2183, RFC2231].
+[RFC2045 5.1] [RFC2183] [RFC2231].
 
     text/plain; charset=utf-8; name*0*=utf-8'en'na%C3%AF; name*1=ve.txt
 
@@ -23,15 +23,16 @@ _TOKEN = rb"[!#-'*+.\-0-9A-Z^-~]{1,255}+"
 _MEDIA_TYPE = re.compile(rb"\s*+(%s)\s*+/\s*+(%s)" % (_TOKEN, _TOKEN))
 _DISPOSITION = re.compile(rb'\s*+"?(%s)' % _TOKEN)
 _PARAMETER = re.compile(
-    rb'[;\s]*+([^\s=;"]{1,255}+)\s*+=\s*+'
+    rb'([^\s=;"]{1,255}+)\s*+=\s*+'
     rb'(?:"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)[^;]*+|([^;]*+))',
     re.DOTALL,
 )
+_SEPARATORS = re.compile(rb"[;\s]*+")
 _SECTION = re.compile(rb"([^*]++)(?:\*(0|[1-9]\d?))?(\*)?")
 _TRAILING_COMMENT = re.compile(rb"(?<!\s)\s++\([^()]*+\)\Z")
 _UNESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-# What an extended value keeps as it is [RFC2231 7, RFC5987 3.2.1].
+# What an extended value keeps as it is [RFC2231 7] [RFC5987 3.2.1].
 _PLAIN = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
     b"!#$&+-.^_`{|}~"
@@ -159,10 +160,12 @@ def _parameters(value: bytes, at: int) -> tuple[tuple[Parameter, ...], bool]:
     count = 0
     truncated = False
     while at < len(value):
+        separators = _SEPARATORS.match(value, at)
+        at = separators.end() if separators else at
         match = _PARAMETER.match(value, at)
         if match is None:
             # No parameter: pass over it.
-            at = value.find(b";", at + 1)
+            at = value.find(b";", at)
             if at < 0:
                 break
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imailpy.message.bounds import PREVIEW_HTML, PREVIEW_PLAIN
 from imailpy.message.entity import Entity, Kind
-from imailpy.message.structure import Part, part_of
+from imailpy.message.structure import encoding_name
 from imailpy.message.text import preview
 
 
@@ -25,7 +25,7 @@ class Excerpt:
         self._octets: list[bytes] = []
         self._room = 0
         self._found = ""
-        self._html: tuple[bytes, Part] | None = None
+        self._html: tuple[bytes, Entity] | None = None
 
     def begin(self, entity: Entity) -> None:
         """An entity's body begins."""
@@ -62,15 +62,22 @@ class Excerpt:
         self.wants = False
         size = entity.body_end - entity.body_start
         octets = b"".join(self._octets)[:size]
-        part = part_of(entity)
-        if part.is_html:
-            self._html = (octets, part)
+        if entity.content.subtype == b"html":
+            self._html = (octets, entity)
         else:
-            self._found = preview(octets, part)
+            self._found = _shown(octets, entity)
 
     def preview(self) -> str:
         """Give the preview; "" when there is no text."""
         if not self._found and self._html is not None:
-            octets, part = self._html
-            return preview(octets, part)
+            return _shown(*self._html)
         return self._found
+
+
+def _shown(octets: bytes, entity: Entity) -> str:
+    return preview(
+        octets,
+        encoding=encoding_name(entity.encoding),
+        charset=entity.charset,
+        is_html=entity.content.subtype == b"html",
+    )

@@ -66,7 +66,8 @@ class Rendition:
         has_8bit: Octets over 0x7f in the body.
         has_8bit_header: Octets over 0x7f in the header section.
         has_nul: NUL somewhere.
-        longest_line: Octets of the longest line, without CRLF.
+        longest_line: Octets of the longest line, without CRLF, when that is
+            over 998 [RFC5322 2.1.1]; 0 when no line is.
     """
 
     envelope: bytes

@@ -33,26 +33,22 @@ from __future__ import annotations
 
 from imailpy.message.bodystructure import render_bodies
 from imailpy.message.bounds import (
-    MAX_ADDRESSES,
+    MAX_ALL_ADDRESSES,
     MAX_ALL_SECTIONS,
     MAX_DELIMITER,
+    MAX_FIELD,
     MAX_FIELDS,
     MAX_PARTS,
 )
-from imailpy.message.entity import CONTENT_FIELDS, Entity, Kind
-from imailpy.message.envelope import (
-    ENVELOPE_FIELDS,
-    past_bounds,
-    render_envelope,
-)
+from imailpy.message.entity import Entity, Kind
+from imailpy.message.envelope import render_envelope
 from imailpy.message.header import SectionReader, raw_fields
 from imailpy.message.measure import Measure
 from imailpy.message.preview import Excerpt
 from imailpy.message.rendition import Rendition
 from imailpy.message.structure import pack_entities
-from imailpy.message.summary import Summary
+from imailpy.message.summary import Summary, index_fields
 
-_INDEXED = CONTENT_FIELDS | ENVELOPE_FIELDS
 _Hit = tuple[int, int, Entity, bool]
 
 
@@ -80,6 +76,7 @@ class Scanner:
         self._colon_in_delimiter = False
         self._section: SectionReader | None = None
         self._indexed_octets = 0
+        self._address_room = MAX_ALL_ADDRESSES
         self._truncated = False
         # Whether the next octet begins a line.
         self._line_start = True
@@ -109,7 +106,6 @@ class Scanner:
         data, self._held = self._held, b""
         self._scan(data, True)
         self._close(None)
-        self._measure.finish()
         body, bodystructure = render_bodies(self._entities)
         message = self._entities[0]
         measure = self._measure
@@ -210,20 +206,19 @@ class Scanner:
         fields = raw_fields(octets, most=MAX_FIELDS)
         self.steps += len(fields)
         complete = not section.overlong and len(fields) < MAX_FIELDS
-        values: dict[bytes, list[bytes]] = {}
-        for _, name, value in fields:
-            name = name.lower()
-            if name in _INDEXED:
-                if name in values:
-                    values[name].append(value)
-                else:
-                    values[name] = [value]
         if entity.parent is None:
-            self._summary.read(fields, values, complete)
+            values = self._summary.read(fields, complete)
+        else:
+            values = index_fields(fields)
         if entity.is_message:
-            entity.envelope = render_envelope(values)
-        if len(octets) > MAX_ADDRESSES and past_bounds(values):
-            complete = False
+            envelope = render_envelope(values, self._address_room)
+            entity.envelope = envelope.octets
+            self._address_room -= envelope.address_octets
+            complete = complete and not envelope.truncated
+        if len(octets) > MAX_FIELD:
+            complete = complete and all(
+                len(value) <= MAX_FIELD for _, _, value in fields
+            )
         if not entity.read_fields(values) or not complete:
             self._truncated = True
 
@@ -314,7 +309,7 @@ class Scanner:
         ):
             # One opaque part takes the rest of the message.
             entity.become_opaque()
-            entity.envelope = render_envelope({}) if is_message else b""
+            entity.envelope = render_envelope({}).octets
             self._truncated = True
             self._delimiters = {}
             self._colon_in_delimiter = False

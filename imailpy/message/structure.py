@@ -190,22 +190,9 @@ class Structure:
         return None
 
 
-def part_of(entity: Entity) -> Part:
-    """Give an entity that is complete as a part."""
-    letter = _LETTERS.get(entity.encoding, "x")
-    is_text = entity.kind is Kind.TEXT
-    return Part(
-        entity.depth,
-        entity.kind,
-        _ENCODINGS.get(letter, ""),
-        entity.header_start,
-        entity.body_start,
-        entity.body_end,
-        entity.lines,
-        entity.charset if is_text else "",
-        is_text and entity.content.subtype == b"html",
-        entity.is_attachment,
-    )
+def encoding_name(encoding: bytes) -> str:
+    """Give an encoding that we can undo, "" for any other."""
+    return _ENCODINGS.get(_LETTERS.get(encoding, "x"), "")
 
 
 def pack_entities(entities: Sequence[Entity]) -> bytes:

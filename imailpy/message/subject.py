@@ -10,7 +10,7 @@ from imailpy.message.bounds import MAX_REFERENCES
 
 # Characters of a subject that are looked at.
 _MOST = 998
-_SPACES = re.compile(r"\s+")
+_SPACES = re.compile(r"[ \t\r\n]+")
 _TRAILER = re.compile(r"(?:\(fwd\)|[ \t])\Z", re.IGNORECASE)
 _BLOB = r"\[[^\[\]]*+\][ \t]*+"
 _LEADER = re.compile(
@@ -18,7 +18,6 @@ _LEADER = re.compile(
 )
 _FIRST_BLOB = re.compile(_BLOB)
 _MESSAGE_ID = re.compile(rb"<\s*+([^<>]++)>")
-_WHITE = re.compile(rb"\s++")
 _QUOTED_LOCAL = re.compile(rb'"([^"\\@\s]++)"@')
 
 
@@ -28,7 +27,9 @@ def base_subject(subject: str) -> str:
 
     Case is kept; who compares folds.
     """
-    text = _SPACES.sub(" ", subject[:_MOST])
+    text = subject[:_MOST]
+    if "  " in text or not text.isprintable():
+        text = _SPACES.sub(" ", text)
     while True:
         text = _without_trailers(text)
         text = _without_leaders(text)
@@ -88,8 +89,9 @@ def message_id(value: bytes) -> str:
 
 
 def _normalised(octets: bytes) -> str:
-    octets = _WHITE.sub(b"", octets)
-    octets = _QUOTED_LOCAL.sub(rb"\1@", octets)
+    octets = b"".join(octets.split())
+    if b'"' in octets:
+        octets = _QUOTED_LOCAL.sub(rb"\1@", octets)
     return octets.decode("utf-8", "replace")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from imailpy.message.date import parse_date
 from imailpy.message.encoded_word import decode_words, one_line
+from imailpy.message.entity import CONTENT_FIELDS
+from imailpy.message.envelope import ENVELOPE_FIELDS
 from imailpy.message.header import RawField, unfold
 from imailpy.message.rendition import LISTED_FIELDS, Rendition
 from imailpy.message.subject import (
@@ -16,6 +18,20 @@ from imailpy.message.subject import (
 )
 
 _LISTED = frozenset(LISTED_FIELDS)
+_INDEXED = CONTENT_FIELDS | ENVELOPE_FIELDS | {b"references"}
+
+
+def index_fields(fields: Sequence[RawField]) -> dict[bytes, list[bytes]]:
+    """Give the unfolded values of indexed fields, by lower-case name."""
+    values: dict[bytes, list[bytes]] = {}
+    for _, name, value in fields:
+        name = name.lower()
+        if name in _INDEXED:
+            if name in values:
+                values[name].append(unfold(value))
+            else:
+                values[name] = [unfold(value)]
+    return values
 
 
 class Summary:
@@ -26,42 +42,47 @@ class Summary:
         hops: Received fields.
     """
 
-    __slots__ = ("_complete", "_listed", "_references", "_values", "hops")
+    __slots__ = ("_complete", "_listed", "_values", "hops")
 
     def __init__(self) -> None:
         self.hops = 0
         self._complete = True
         self._listed = b""
-        self._references: bytes | None = None
         self._values: Mapping[bytes, Sequence[bytes]] = {}
 
     def read(
         self,
         fields: Sequence[RawField],
-        values: Mapping[bytes, Sequence[bytes]],
         complete: bool,
-    ) -> None:
+    ) -> Mapping[bytes, Sequence[bytes]]:
         """
         Take the fields of the section.
 
         Args:
-            values: Those of the envelope, by lower-case name.
             complete: Whether `fields` are all.
+
+        Returns:
+            Unfolded values of indexed fields, by lower-case name.
         """
         listed = []
+        values: dict[bytes, list[bytes]] = {}
         for raw, name, value in fields:
             name = name.lower()
             if name in _LISTED:
                 listed.append(raw)
-                if name == b"references" and self._references is None:
-                    self._references = unfold(value)
             elif name == b"received":
                 self.hops += 1
+            if name in _INDEXED:
+                if name in values:
+                    values[name].append(unfold(value))
+                else:
+                    values[name] = [unfold(value)]
         self._listed = b"".join(listed)
         if listed and not listed[-1].endswith(b"\n"):
             self._listed += b"\r\n"
         self._complete = complete
         self._values = values
+        return values
 
     def rendition(self, **found: Any) -> Rendition:
         """Give the rendition; `found` is the scanner's share of it."""
@@ -76,7 +97,7 @@ class Summary:
             base_subject=base_subject(subject),
             message_id=message_id(self._first(b"message-id") or b""),
             references=thread_references(
-                self._references, self._first(b"in-reply-to")
+                self._first(b"references"), self._first(b"in-reply-to")
             ),
             hops=self.hops,
             **found,
@@ -84,4 +105,4 @@ class Summary:
 
     def _first(self, name: bytes) -> bytes | None:
         values = self._values.get(name)
-        return unfold(values[0]) if values else None
+        return values[0] if values else None

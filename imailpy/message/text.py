@@ -102,15 +102,21 @@ def search_text(
             yield part_text(read(start, start + size), part)
 
 
-def preview(octets: bytes, part: Part) -> str:
+def preview(
+    octets: bytes, *, encoding: str, charset: str, is_html: bool
+) -> str:
     """
     Give the beginning of a text for a listing, 200 characters at most, on
     one line [RFC8970 3.3]. Quoted lines are left out unless all are.
     """
-    text = part_text(octets, part)
-    if not part.is_html and ">" in text:
+    text = decode(decode_transfer(octets, encoding), charset)
+    if is_html:
+        text = html_text(text)
+    elif ">" in text:
         own = _QUOTE_LINES.sub("", text)
         text = own if own.strip() else text
-    # Words cannot be longer than what is shown of all of them.
-    words = text[: PREVIEW_CHARACTERS * 40].split()
-    return one_line(" ".join(words)[:PREVIEW_CHARACTERS]).strip()
+    # Mostly the first few hundred characters are enough.
+    shown = " ".join(text[: 2 * PREVIEW_CHARACTERS].split())
+    if len(shown) < PREVIEW_CHARACTERS < len(text):
+        shown = " ".join(text[: 40 * PREVIEW_CHARACTERS].split())
+    return one_line(shown[:PREVIEW_CHARACTERS]).strip()

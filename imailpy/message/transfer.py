@@ -21,8 +21,8 @@ _ALPHABET = (
 _NOISE = bytes(set(range(256)) - set(_ALPHABET))
 # White space before a line end was added on the way [RFC2045 6.7 (3)].
 _PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-# What a piece may end with and cannot be decoded yet.
-_UNDECIDED = re.compile(rb"(?:(?:=[0-9A-Fa-f]?)?(?<![ \t])[ \t]*+\r?)\Z")
+# A sign that escapes nothing stands for itself.
+_STRAY = re.compile(rb"=(?=\r(?!\n)|\Z)")
 
 
 class Decoder(Protocol):
@@ -77,10 +77,14 @@ def _base64_run(run: bytes) -> bytes:
 
 
 class QuotedPrintable:
-    """[RFC2045 6.7]"""
+    """
+    [RFC2045 6.7]
 
-    # White space held back at the end of a piece; more of it in one run is
-    # let through.
+    A line that is not complete is held back, so that pieces decode as the
+    whole does; of a longer line (they have 76 octets by the standard) only
+    what could mean something else with more of it.
+    """
+
     _MOST_HELD = 1024
 
     def __init__(self) -> None:
@@ -88,7 +92,9 @@ class QuotedPrintable:
 
     def feed(self, octets: bytes) -> bytes:
         octets = self._rest + octets
-        keep = _tail(octets)
+        keep = octets.rfind(b"\n") + 1
+        if len(octets) - keep > self._MOST_HELD:
+            keep = max(keep, _tail(octets))
         if len(octets) - keep > self._MOST_HELD:
             keep = len(octets)
         self._rest = octets[keep:]
@@ -115,7 +121,8 @@ def _tail(octets: bytes) -> int:
 def _unquote(octets: bytes) -> bytes:
     if b"=" not in octets and b" " not in octets and b"\t" not in octets:
         return octets
-    return binascii.a2b_qp(_PADDING.sub(b"", octets))
+    octets = _STRAY.sub(b"=3D", _PADDING.sub(b"", octets))
+    return binascii.a2b_qp(octets)
 
 
 def transfer_decoder(encoding: str) -> Decoder:

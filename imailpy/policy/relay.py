@@ -52,10 +52,10 @@ def relay(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
         )
     listed = settings.relay.addresses.find(session.client.address)
     if listed is None:
-        return _refuse(facts, "relay.stranger", "no login, and not listed")
+        return _refuse(facts, "relay.stranger", "no login and not listed")
     if Claim.LISTED not in granted:
         return _refuse(
-            facts, "relay.stranger", "no login; the policy knows no list"
+            facts, "relay.stranger", "no login, and the policy has no list"
         )
     return Decision(
         Verdict.ACCEPT,
@@ -69,6 +69,6 @@ def _refuse(facts: RcptFacts, rule: str, why: str) -> Decision:
     return Decision(
         Verdict.REJECT,
         rule,
-        f"{why}, and {facts.forward_path.domain} is not ours",
+        f"{why}; {facts.forward_path.domain} is not ours",
         _DENIED,
     )

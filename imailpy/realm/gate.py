@@ -185,6 +185,9 @@ class Gate:
             self._told("data", str(recipient.forward_path), decision)
         return settled
 
+    def rules(self) -> str:
+        return self.record.rules()
+
     def reset(self) -> None:
         self._transaction = None
 

@@ -17,6 +17,7 @@ from argon2.low_level import ARGON2_VERSION, Type, hash_secret, verify_secret
 from imailpy.errors import LoginUnavailable, QueueFull
 from imailpy.interfaces.world import IPool, IWorld
 from imailpy.mail import Secret
+from imailpy.protocol.sasl.prepare import prepared_password
 
 # 19 MiB, two passes, one lane: 23 ms of one core when it was measured.
 PARAMETERS = Parameters(
@@ -52,7 +53,7 @@ _COMMON = frozenset(
 
 def prepare(password: Secret) -> bytes | None:
     """
-    Give a password its one form: OpaqueString [RFC8265 4.2].
+    Give a password its one form, the one that SCRAM gives it [RFC4013].
 
     Returns:
         None when it is empty, no UTF-8, has controls, or is over-long.
@@ -64,16 +65,9 @@ def prepare(password: Secret) -> bytes | None:
         text = octets.decode()
     except UnicodeDecodeError:
         return None
-    if text.isascii():
-        return octets if text.isprintable() else None
-    text = "".join(
-        " " if unicodedata.category(character) == "Zs" else character
-        for character in text
-    )
-    text = unicodedata.normalize("NFC", text)
-    if any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
+    if any(unicodedata.category(character) == "Cc" for character in text):
         return None
-    return text.encode()
+    return prepared_password(octets)
 
 
 def complaint(password: str, address: str = "") -> str | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 
 from imailpy.interfaces.journal import IJournal
-from imailpy.mail import Client, Decision
+from imailpy.mail import Client, Decision, Verdict
 
 # The last of a long session are enough to explain what it was told.
 MOST_KEPT = 100
+# Accepting a message has a line of its own, which names its rules.
+_ALWAYS_TOLD = frozenset(("connect", "auth"))
 
 
 class Record:
@@ -30,6 +32,10 @@ class Record:
             about: A name or address as the peer said it; never a secret.
         """
         self.kept.append((stage, about, decision))
+        if decision.verdict is Verdict.ACCEPT and not (
+            self._journal.verbose or stage in _ALWAYS_TOLD
+        ):
+            return
         client = self._client
         self._journal.record(
             f"{stage}.decision",
@@ -43,3 +49,13 @@ class Record:
             client=client.address,
             listener=client.listener,
         )
+
+    def rules(self) -> str:
+        """The rules that decided since the last MAIL, blank between."""
+        rules: list[str] = []
+        for stage, _, decision in reversed(self.kept):
+            if decision.rule not in rules:
+                rules.append(decision.rule)
+            if stage == "mail":
+                break
+        return " ".join(reversed(rules))

@@ -75,10 +75,13 @@ class Rulebooks:
     def current(self) -> Rulebook:
         """That of the settings as of now."""
         book = self._current
-        if book is None or book.number != self._settings.number:
-            book = Rulebook(
-                self._pipeline, self._settings.current, self._settings.number
-            )
+        settings, number = self._settings.current, self._settings.number
+        if (
+            book is None
+            or book.number != number
+            or book.settings is not settings
+        ):
+            book = Rulebook(self._pipeline, settings, number)
             self._current = book
         return book
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from imailpy.mail import Path
 from imailpy.policy.settings import PolicySettings
 
 
@@ -58,33 +57,14 @@ class LoginSettings:
 
 
 @frozen
-class HelloTexts:
-    """
-    What listeners greet with, behind the host's name; empty: nothing.
-
-    One line each, at most 400 characters, no controls; neither product,
-    version nor system unless the operator writes them.
-    """
-
-    smtp: str = ""
-    imap: str = ""
-    pop3: str = ""
-
-
-@frozen
 class RealmSettings:
     """
     Attributes:
         policy: What the checks are told.
         login: How somebody signs in.
-        hello: What listeners greet with.
-        postmaster: Who reads a bare `postmaster`, and that of a domain
-            without one; None: the domain's own must exist.
         box_delimiters: Characters before the box in `user+box`.
     """
 
     policy: PolicySettings = field(factory=PolicySettings)
     login: LoginSettings = field(factory=LoginSettings)
-    hello: HelloTexts = field(factory=HelloTexts)
-    postmaster: Path | None = None
     box_delimiters: str = "+-"

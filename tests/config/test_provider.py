@@ -44,6 +44,22 @@ class ExchangeTests(SynchronousTestCase):
         # Nothing of it is left for the next time.
         self.assertRaises(ValueError, self.first.commit)
 
+    def test_a_follower_fails(self) -> None:
+        """When new settings cannot be followed, all rooms go back, and who
+        had followed already follows the old ones again."""
+        followed: list[str] = []
+        self.first.follow(lambda: followed.append(self.first.current))
+
+        def fail() -> None:
+            if self.second.current == 2:
+                raise OSError("no such certificate")
+
+        self.second.follow(fail)
+        changes = [(self.first, "b"), (self.second, 2)]
+        self.assertRaises(OSError, exchange, changes)
+        self.assertEqual(self.state(), ("a", 1, 1, 1))
+        self.assertEqual(followed, ["b", "a"])
+
     def test_commit_without_stage(self) -> None:
         """Nothing can hold that was not looked at."""
         self.assertRaises(ValueError, self.first.commit)

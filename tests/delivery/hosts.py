@@ -66,6 +66,8 @@ class MailHost:
         self.open = self.most_open = 0
         self.signed_in: list[str] = []
         self.passwords = passwords
+        # What STARTTLS is answered with; a word, for a network in memory.
+        self.context: Any = "server"
         self.drop_after_messages = 0
         self.without: frozenset[bytes] = frozenset()
         self.options = SessionOptions(
@@ -106,10 +108,12 @@ class _Conversation(Protocol):
         self.session = ServerSession(self.host.options)
         self.pieces: list[bytes] = []
         self.messages = 0
+        self.gone = False
         self.work()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.host.open -= 1
+        self.gone = True
         self.session.end_of_input()
 
     def dataReceived(self, data: bytes) -> None:
@@ -122,10 +126,11 @@ class _Conversation(Protocol):
             if name == self.host.silent_at:
                 break
             if name == self.host.drop_at:
+                self.gone = True
                 self.transport.abortConnection()
                 return
             self.handle(event)
-            if self.transport.closed:
+            if self.gone:
                 return
         octets = self.session.octets_to_send()
         for extension in self.host.without:
@@ -157,7 +162,7 @@ class _Conversation(Protocol):
             case events.StartTls():
                 session.answer(Reply(220, "go on"))
                 self.transport.write(session.octets_to_send())
-                self.transport.startTLS("server")
+                self.transport.startTLS(self.host.context)
                 session.secured()
             case events.Authenticate():
                 self.sign_in(event)

@@ -49,12 +49,24 @@ class HouseCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = StillWorld()
-        self.store = make_store(self.world)
+        self.store = self.make_store()
         self.settings = Fixed(DeliverySettings())
         self.resolver = FixedResolver({})
         self.tls = MemoryTls()
         self.journal = KeptJournal()
         self.build()
+
+    def make_store(self) -> Any:
+        """Make the store with its domains and accounts."""
+        return make_store(self.world)
+
+    def few_mailboxes(self) -> None:
+        """An account may have no mailbox more than it has."""
+        self.store.settings = evolve(self.store.settings, mailboxes_most=6)
+
+    def small_spool(self) -> None:
+        """The spool has room for a hundred octets."""
+        self.store.spool.most_octets = 100
 
     def build(self) -> None:
         """Build delivery anew, as after a restart."""

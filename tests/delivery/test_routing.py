@@ -14,7 +14,7 @@ from imailpy.delivery.settings import DeliverySettings
 from imailpy.errors import DirectoryUnavailable
 from imailpy.interfaces.directory import Alias, Domain
 from imailpy.interfaces.realm import IRecipients, Standing
-from imailpy.mail import Path
+from imailpy.mail import NULL_PATH, Path
 from tests.support.settings import Fixed
 from tests.support.still_world import StillWorld, result_of
 from tests.support.store import account_of, make_store
@@ -74,6 +74,17 @@ class AddressTests(_Case):
         """An address of others leads outside and is not ours."""
         route = self.route("x@elsewhere.test")
         self.assertEqual((route.local, len(route.outward)), (False, 1))
+
+    def test_bare_names(self) -> None:
+        """The null path leads nowhere, nor does a bare postmaster while we
+        have no domain."""
+        self.assertFalse(self.route(NULL_PATH).exists)
+
+        async def none() -> list[Domain]:
+            return []
+
+        self.patch(self.store.directory, "domains", none)
+        self.assertFalse(self.route(Path("postmaster", "")).exists)
 
     def test_catch_all(self) -> None:
         """A domain's catch-all takes what nobody else has."""

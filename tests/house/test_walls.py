@@ -148,7 +148,7 @@ class SafetyTests(SynchronousTestCase):
         # The demo refuses to be anything else; routing refuses to send the
         # world's mail to this machine; DNS trusts the AD bit of a resolver
         # on this machine alone; the demo's certificate names it.
-        allowed = {"tap", "config", "dns", "delivery", "world", "tls", "cli"}
+        allowed = {"tap", "config", "dns", "delivery", "world", "tls", "roof"}
         found = [
             f"{module}: {word}"
             for module, (text, _) in modules().items()

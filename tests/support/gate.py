@@ -112,6 +112,9 @@ class TableGate:
         self.asked.append(("data", tuple(recipients)))
         return [ACCEPTED for _ in recipients]
 
+    def rules(self) -> str:
+        return "test.accept"
+
     def reset(self) -> None:
         self.asked.append(("reset", None))
 

@@ -12,11 +12,13 @@ from imailpy.errors import LoginRefused
 from imailpy.interfaces.realm import IRealm
 from imailpy.listeners.imap import ImapFactory, ImapSettings
 from imailpy.mail import Client, PasswordCredentials, Path
+from imailpy.store.settings import StoreSettings
+from imailpy.store.sqlite import SqliteStore
 from tests.support.gate import TableAvatar, TableGate
 from tests.support.journal import KeptJournal
 from tests.support.settings import Fixed
-from tests.support.store import account_of, make_store
-from tests.support.world import TestWorld
+from tests.support.store import account_of, fill, make_store
+from tests.support.world import TestWorld, result_of
 
 PASSWORD = b"secret"
 
@@ -94,6 +96,39 @@ class Transport(StringTransport):
         if self.producer is not None:
             self.producer.resumeProducing()
         return octets
+
+
+class InMemory:
+    """A test whose houses forget."""
+
+    def make_house(self, settings: ImapSettings | None = None) -> House:
+        """Make a house."""
+        return House(settings)
+
+
+class OnDisk:
+    """The same test with the durable store, in a directory of its own."""
+
+    def make_house(self, settings: ImapSettings | None = None) -> House:
+        """Make a house."""
+        world = TestWorld()
+        directory = self.mktemp()  # type: ignore[attr-defined]
+        world.disk.make_directory(directory)
+        store = SqliteStore(
+            world,
+            Fixed(
+                StoreSettings(
+                    directory,
+                    min_free_octets=0,
+                    min_free_percent=0.0,
+                    reserve_octets=0,
+                    sweep_every_s=0.0,
+                )
+            ),
+        )
+        fill(store)
+        self.addCleanup(lambda: result_of(store.close()))  # type: ignore[attr-defined]
+        return House(settings, world=world, store=store)
 
 
 class House:

@@ -11,6 +11,8 @@ from imailpy.interfaces.journal import IJournal
 class KeptJournal:
     """Keeps what was recorded, as (event, facts)."""
 
+    verbose = True
+
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from unittest import SkipTest
 
@@ -37,11 +38,12 @@ class Postfix:
         port: Where it listens.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self) -> None:
         self.postfix = program("postfix")
         if os.geteuid() != 0:
             raise SkipTest("Postfix must be started as root")
-        self.folder = os.path.abspath(folder)
+        # Short: its sockets' paths have to fit.
+        self.folder = tempfile.mkdtemp(prefix="pf-", dir="/tmp")
         self.config = os.path.join(self.folder, "config")
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -58,10 +60,7 @@ class Postfix:
         user = pwd.getpwnam("postfix")
         for name in ("data", "mail"):
             shutil.chown(os.path.join(self.folder, name), "postfix")
-        where = self.folder
-        while len(where) > 4:
-            os.chmod(where, 0o755)
-            where = os.path.dirname(where)
+        os.chmod(self.folder, 0o755)
         boxes = self._write("boxes", "friend@elsewhere.test friend/\n")
         access = self._write(
             "access", "refused@elsewhere.test 550 5.7.1 nobody wants this\n"
@@ -132,3 +131,4 @@ smtpd_recipient_restrictions =
         )
         if self.process is not None:
             self.process.wait(30)
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from unittest import SkipTest
 
@@ -103,7 +105,7 @@ class Server:
     @property
     def certificate(self) -> str:
         """The demo's own certificate."""
-        return os.path.join(self.data, "tls", "certificate.pem")
+        return os.path.join(self.data, "tls", "self-signed.crt")
 
     def start(self, *, wait: bool = True) -> Server:
         """Start, and wait for the greeting."""
@@ -183,6 +185,14 @@ class Server:
             text=True,
             timeout=60,
         )
+
+
+@cache
+def shared_server() -> Server:
+    """One server for all tests that do not stop it; ends with the run."""
+    server = Server().start()
+    atexit.register(server.stop)
+    return server
 
 
 def run(*words: str, text: str | None = None, check: bool = True, **more):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.server import ALICE, BOB, HOST, Server, program, run
+from tests.support.server import ALICE, BOB, HOST, program, run, shared_server
 from tests.whole.test_python_clients import message
 
 RC_MODE = 0o600
@@ -19,17 +19,8 @@ RC_MODE = 0o600
 class ClientTests(SynchronousTestCase):
     """One server, many clients."""
 
-    server: Server
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.server = Server().start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.server.stop()
-
     def setUp(self) -> None:
+        self.server = shared_server()
         self.folder = self.mktemp()
         os.makedirs(self.folder)
         self.folder = os.path.abspath(self.folder)

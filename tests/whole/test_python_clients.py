@@ -13,7 +13,7 @@ from email.message import EmailMessage
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.server import ALICE, BOB, HOST, Server, wait_for
+from tests.support.server import ALICE, BOB, HOST, shared_server, wait_for
 
 
 def message(subject: str, to: str = ALICE[0], body: str = "hello\n"):
@@ -37,15 +37,8 @@ def trusting() -> ssl.SSLContext:
 class WholeServerTests(SynchronousTestCase):
     """One server for all of them."""
 
-    server: Server
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.server = Server().start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.server.stop()
+    def setUp(self) -> None:
+        self.server = shared_server()
 
     def smtp(self) -> smtplib.SMTP:
         return smtplib.SMTP(HOST, self.server.port(25), timeout=20)

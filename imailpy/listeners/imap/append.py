@@ -60,7 +60,8 @@ async def announce(session: ImapConnection, command: AppendMessage) -> None:
         appending = session.appending = Appending(command)
     appending.announced = command
     try:
-        await _check(session, appending, command)
+        with session.trying_to_create():
+            await _check(session, appending, command)
         appending.incoming = session.shared.store.spool.incoming(
             command.size_octets
         )
@@ -129,7 +130,7 @@ def _refuse(
     """Say NO to the whole command; what still comes is passed over."""
     session.drop_appending()
     session.record_refusal(command, error)
-    session.engine.refuse_literal(*refusal_for(error, into=True))
+    session.engine.refuse_literal(*refusal_for(error))
 
 
 async def end(session: ImapConnection, command: AppendEnd) -> None:

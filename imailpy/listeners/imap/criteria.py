@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imailpy.interfaces.store import Column
+from imailpy.listeners.imap import listed
 from imailpy.listeners.imap.sections import MAX_HEADER, Message
-from imailpy.message.date import parse_date
 from imailpy.message.header import raw_fields
-from imailpy.message.rendition import LISTED_FIELDS
 from imailpy.message.structure import Part
 from imailpy.message.text import (
     MOST_OF_MESSAGE,
@@ -34,7 +33,7 @@ from imailpy.protocol.imap.commands import (
 if TYPE_CHECKING:
     from imailpy.listeners.imap.protocol import ImapConnection
 
-LISTED = frozenset(name.decode("ascii") for name in LISTED_FIELDS)
+LISTED = frozenset(name.decode("ascii") for name in listed.NAMES)
 
 DAY_S = 86_400
 
@@ -45,34 +44,6 @@ _AT_ONCE = 64 * 1024
 RowTest = Callable[[Any], bool]
 
 
-class Listed:
-    """Header fields by their name, each value decoded once."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._raw: dict[str, list[bytes]] = {}
-        for _, name, value in raw_fields(octets):
-            self._raw.setdefault(name.decode("ascii").lower(), []).append(
-                value
-            )
-        self._texts: dict[str, list[str]] = {}
-
-    def has(self, key: HeaderHas) -> bool:
-        """Whether a field of that name holds the text."""
-        texts = self._texts.get(key.field)
-        if texts is None:
-            raw = self._raw.get(key.field, [])
-            texts = [field_text(value).casefold() for value in raw]
-            self._texts[key.field] = texts
-        return any(key.text in text for text in texts)
-
-    def sent_day(self) -> int | None:
-        """Days since 1970 of Date in its own zone."""
-        for value in self._raw.get("date", []):
-            sent = parse_date(value)
-            return None if sent is None else sent.day
-        return None
-
-
 def row_test(key: SearchKey) -> tuple[Column, RowTest]:
     """Give the column that decides a key, and how."""
     if isinstance(key, SizeIs):
@@ -81,7 +52,7 @@ def row_test(key: SearchKey) -> tuple[Column, RowTest]:
             return Column.SIZE, lambda size: size > octets
         return Column.SIZE, lambda size: size < octets
     if isinstance(key, HeaderHas):
-        return Column.LISTED_FIELDS, lambda fields: fields.has(key)
+        return Column.LISTED_FIELDS, listed.field_test(key)
     if not isinstance(key, DateIs):
         raise ValueError(f"no column decides {key}")
     fits = _RELATIONS[key.relation]
@@ -99,10 +70,8 @@ _RELATIONS: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def _sent(
-    fields: Listed, fits: Callable[[int, int], bool], limit: int
-) -> bool:
-    day = fields.sent_day()
+def _sent(fields: bytes, fits: Callable[[int, int], bool], limit: int) -> bool:
+    day = listed.sent_day(fields)
     return day is not None and fits(day, limit)
 
 
@@ -111,8 +80,12 @@ async def header_matches(
 ) -> list[bool]:
     """Tell which fields of the header section hold their texts."""
     octets = _read(message, *(message.find((), "HEADER") or (0, 0)))
-    fields = Listed(octets)
-    return [fields.has(key) for key in keys]
+    texts: dict[str, list[str]] = {key.field: [] for key in keys}
+    for _, name, value in raw_fields(octets):
+        found = texts.get(name.decode("ascii").lower())
+        if found is not None:
+            found.append(field_text(value).casefold())
+    return [any(key.text in text for text in texts[key.field]) for key in keys]
 
 
 async def text_matches(

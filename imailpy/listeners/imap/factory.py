@@ -14,7 +14,8 @@ from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.tls import ITls
 from imailpy.interfaces.world import IWorld
-from imailpy.listeners.imap.protocol import ImapConnection, Shared
+from imailpy.listeners.imap.answering import Shared
+from imailpy.listeners.imap.protocol import ImapConnection
 from imailpy.listeners.imap.recent import Recent
 from imailpy.listeners.imap.settings import ImapSettings
 from imailpy.mail import Client

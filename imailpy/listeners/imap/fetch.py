@@ -1,30 +1,25 @@
 """
 FETCH [RFC9051 6.4.5].
 
-The item list is compiled once into one line template and the columns that
-fill it. A portion of 256 messages is then one read of rows, a few maps over
-columns and one write: nothing is decided per message. Sections of bodies
-come behind the rest of the line, each as a literal that is streamed.
+A portion of 256 messages is one read of rows, a few maps over columns and
+one write: nothing is decided per message. Sections of bodies come behind the
+rest of the line, each as a literal that is streamed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-from attrs import evolve, frozen
 
 from imailpy.errors import MailError
 from imailpy.interfaces.store import Column, FlagChange
-from imailpy.listeners.imap.sections import (
-    Message,
-    columns_for,
-    write_section,
-)
-from imailpy.listeners.imap.view import Spans, View, numbers_of
+from imailpy.listeners.imap.fetch_plan import FLAGS, Plan, plan_for
+from imailpy.listeners.imap.listed import COMPLETE_TO, is_complete
+from imailpy.listeners.imap.sections import Message, write_section
+from imailpy.listeners.imap.spans import Spans, count, numbers_of, portions
+from imailpy.listeners.imap.view import View
 from imailpy.mail import SystemFlag, UidSet
-from imailpy.protocol.imap import responses
-from imailpy.protocol.imap.commands import Fetch, FetchItem, Item, Section
+from imailpy.protocol.imap.commands import Fetch
 
 if TYPE_CHECKING:
     from imailpy.listeners.imap.protocol import ImapConnection
@@ -34,88 +29,7 @@ PORTION = 256
 
 _SEEN = int(SystemFlag.SEEN)
 
-# Item -> its place in the template, the column, how a value is rendered.
-_ITEMS: dict[str, tuple[bytes, Column, Callable[[Any], bytes] | None]] = {
-    "UID": (b"UID %d", Column.UID, None),
-    "INTERNALDATE": (
-        b"INTERNALDATE %b",
-        Column.INTERNAL_DATE,
-        responses.internal_date,
-    ),
-    "RFC822.SIZE": (b"RFC822.SIZE %d", Column.SIZE, None),
-    "ENVELOPE": (b"ENVELOPE %b", Column.ENVELOPE, None),
-    "BODY": (b"BODY %b", Column.BODY, None),
-    "BODYSTRUCTURE": (b"BODYSTRUCTURE %b", Column.BODYSTRUCTURE, None),
-}
-
-
-@frozen
-class Plan:
-    """
-    What a FETCH comes down to.
-
-    Attributes:
-        line: Template of all but the sections, the number in front; without
-            its end.
-        fills: For each place behind the number: the column's index in a row
-            (-1 for FLAGS) and what renders it.
-        columns: UID first; nothing but UID needs no rows.
-        flags: FLAGS is among the items.
-        sections: To be streamed behind the line.
-        marks_seen: A section without PEEK is among them.
-    """
-
-    line: bytes
-    fills: tuple[tuple[int, Callable[[Any], bytes] | None], ...]
-    columns: tuple[Column, ...]
-    flags: bool
-    sections: tuple[Section, ...]
-    marks_seen: bool
-
-
-def plan_for(items: Sequence[FetchItem], *, by_uid: bool) -> Plan:
-    """
-    Compile an item list; what stands there twice is given once.
-
-    Args:
-        by_uid: UID is part of the answer, asked for or not [RFC9051 6.4.9].
-    """
-    names = [item.name for item in items if isinstance(item, Item)]
-    if by_uid:
-        names.insert(0, "UID")
-    sections = _distinct(items)
-    columns: list[Column] = [Column.UID]
-    fills: list[tuple[int, Callable[[Any], bytes] | None]] = []
-    places: list[bytes] = []
-    for name in dict.fromkeys(names):
-        if name == "FLAGS":
-            places.append(b"FLAGS %b")
-            fills.append((-1, None))
-            continue
-        place, column, render = _ITEMS[name]
-        if column not in columns:
-            columns.append(column)
-        places.append(place)
-        fills.append((columns.index(column), render))
-    columns += [c for c in columns_for(sections) if c not in columns]
-    return Plan(
-        line=b"* %d FETCH (" + b" ".join(places),
-        fills=tuple(fills),
-        columns=tuple(columns),
-        flags="FLAGS" in names,
-        sections=sections,
-        marks_seen=any(not section.peek for section in sections),
-    )
-
-
-def _distinct(items: Sequence[FetchItem]) -> tuple[Section, ...]:
-    """Each section once; it is a peek only where every mention is one."""
-    found: dict[Section, bool] = {}
-    for item in items:
-        if isinstance(item, Section):
-            bare = evolve(item, peek=True)
-            found[bare] = found.get(bare, True) and item.peek
-    return tuple(evolve(bare, peek=peek) for bare, peek in found.items())
+Rows = Sequence[tuple[Any, ...]]
 
 
 async def fetch(session: ImapConnection, command: Fetch) -> None:
@@ -125,7 +39,7 @@ async def fetch(session: ImapConnection, command: Fetch) -> None:
     plan = plan_for(command.items, by_uid=command.by_uid)
     work = _bodies if plan.sections else _lines
     complete = True
-    for portion in view.pieces(spans, PORTION):
+    for portion in portions(spans, PORTION):
         complete = await work(session, view, plan, portion) and complete
         await session.breathe()
     # [RFC5530 3]: the client may want to issue NOOP.
@@ -138,6 +52,8 @@ async def _lines(
 ) -> bool:
     """Answer for one portion; False when some of it are gone."""
     uids, rows = await _rows(view, plan, portion)
+    if plan.slow is not None and not _complete(plan, rows):
+        return await _bodies(session, view, plan.slow, portion)
     numbers = _numbers(view, portion, uids)
     try:
         values = _values(view, plan, uids, rows)
@@ -150,12 +66,12 @@ async def _lines(
     await session.send(map(line.__mod__, zip(numbers, *values, strict=True)))
     if plan.flags:
         view.told(view.uid_set(portion))
-    return len(uids) == sum(end - start for start, end in portion)
+    return len(uids) == count(portion)
 
 
 async def _rows(
     view: View, plan: Plan, portion: Spans
-) -> tuple[Sequence[int], Sequence[tuple[Any, ...]]]:
+) -> tuple[Sequence[int], Rows]:
     if len(plan.columns) == 1:
         uids = view.uids_at(portion)
         if view.expunges_wait:
@@ -163,6 +79,18 @@ async def _rows(
         return uids, [(uid,) for uid in uids]
     rows = await view.mailbox.rows(view.uid_set(portion), plan.columns)
     return [row[0] for row in rows], rows
+
+
+def _complete(plan: Plan, rows: Rows) -> bool:
+    """Whether the listed fields of all these are all they have."""
+    if not rows:
+        return True
+    columns = tuple(zip(*rows, strict=True))
+    sizes = columns[plan.columns.index(Column.SIZE)]
+    structures = columns[plan.columns.index(Column.STRUCTURE)]
+    return max(sizes) <= COMPLETE_TO or all(
+        map(is_complete, sizes, structures)
+    )
 
 
 def _numbers(view: View, portion: Spans, uids: Sequence[int]) -> Any:
@@ -174,13 +102,13 @@ def _values(
     view: View,
     plan: Plan,
     uids: Sequence[int],
-    rows: Sequence[tuple[Any, ...]],
+    rows: Rows,
 ) -> list[Sequence[Any]]:
     """Give a sequence of values for each place of the line."""
     columns = tuple(zip(*rows, strict=True))
     values: list[Sequence[Any]] = []
     for at, render in plan.fills:
-        if at < 0:
+        if at == FLAGS:
             values.append(view.flags_of(uids))
         elif not rows:
             values.append(())
@@ -192,7 +120,7 @@ def _values(
 
 
 def _present(
-    view: View, uids: Sequence[int], rows: Sequence[tuple[Any, ...]]
+    view: View, uids: Sequence[int], rows: Rows
 ) -> tuple[list[int], list[tuple[Any, ...]]]:
     here = set(view.present(uids))
     left = [row for row in rows if row[0] in here]
@@ -210,7 +138,7 @@ async def _bodies(
     if plan.marks_seen and not view.read_only:
         newly_seen = await _mark_seen(session, view, portion)
     uids, rows = await _rows(view, plan, portion)
-    complete = len(uids) == sum(end - start for start, end in portion)
+    complete = len(uids) == count(portion)
     for row in rows:
         told = await _body(session, view, plan, row, newly_seen)
         complete = complete and told

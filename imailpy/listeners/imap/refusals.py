@@ -25,6 +25,12 @@ class TooManyMessages(MailError):
     public = "Too many messages in one command"
 
 
+class TryCreate(MailboxNotFound):
+    """The mailbox that something was to go into is not there."""
+
+    response_code = "TRYCREATE"
+
+
 # The first that fits tells the code; what fits none gets UNAVAILABLE when it
 # is temporary and CANNOT when it is not.
 _CODES: tuple[tuple[type[MailError], bytes], ...] = (
@@ -38,19 +44,9 @@ _CODES: tuple[tuple[type[MailError], bytes], ...] = (
 )
 
 
-def refusal_for(
-    error: MailError, *, into: bool = False
-) -> tuple[str, str, bytes | None]:
-    """
-    Give status, text and response code.
-
-    Args:
-        into: A message was to go into a mailbox: when that is missing, the
-            client is told to try CREATE [RFC9051 7.1].
-    """
+def refusal_for(error: MailError) -> tuple[str, str, bytes | None]:
+    """Give status, text and response code."""
     if isinstance(error, MailboxError):
-        if into and isinstance(error, MailboxNotFound):
-            return "NO", error.public, b"TRYCREATE"
         code = error.response_code
         return "NO", error.public, code.encode("ascii") if code else None
     for kind, octets in _CODES:

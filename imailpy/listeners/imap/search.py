@@ -17,7 +17,6 @@ from attrs import define, field
 from imailpy.interfaces.store import Column
 from imailpy.listeners.imap.criteria import (
     LISTED,
-    Listed,
     header_matches,
     row_test,
     text_matches,
@@ -214,15 +213,15 @@ class Work:
         ]
         table = _Table([leaf for leaf, _, _ in tests], self.program.size)
         for portion in _portions(positions):
-            for at, row in await self._rows(portion, columns):
-                values = dict(zip(columns, row, strict=True))
-                fields = values.get(Column.LISTED_FIELDS)
-                if fields is not None:
-                    values[Column.LISTED_FIELDS] = Listed(fields)
-                table.note(
-                    at, [test(values[column]) for _, column, test in tests]
-                )
+            places, rows = await self._rows(portion, columns)
+            by_column = dict(
+                zip(columns, zip(*rows, strict=True), strict=False)
+            )
+            for at, (_, column, test) in enumerate(tests):
+                values = by_column.get(column, ())
+                table.note_all(at, places, list(map(test, values)))
                 await self._breathe()
+            table.asked(places)
         table.tell(self.program)
 
     async def _from_headers(self, positions: list[int]) -> None:
@@ -252,7 +251,8 @@ class Work:
         columns = [Column.UID, *columns_for(whole)]
         table = _Table(leaves, self.program.size)
         for portion in _portions(positions):
-            for at, row in await self._rows(portion, columns):
+            places, rows = await self._rows(portion, columns)
+            for at, row in zip(places, rows, strict=True):
                 message = Message(
                     self.view.mailbox, dict(zip(columns, row, strict=True))
                 )
@@ -268,17 +268,18 @@ class Work:
 
     async def _rows(
         self, positions: list[int], columns: list[Column]
-    ) -> list[tuple[int, tuple[Any, ...]]]:
-        """Read rows; gives each with its position."""
-        places = {self.view.uids[at]: at for at in positions}
-        uids = UidSet.from_uids(places)
-        rows = await self.view.mailbox.rows(uids, columns)
-        if len(rows) < len(places):
-            here = {row[0] for row in rows}
-            self.missing.update(
-                at for uid, at in places.items() if uid not in here
-            )
-        return [(places[row[0]], row) for row in rows]
+    ) -> tuple[list[int], Sequence[tuple[Any, ...]]]:
+        """Read rows; gives the position of each, and them."""
+        uids = self.view.uids
+        places = {uids[at]: at for at in positions}
+        rows = await self.view.mailbox.rows(UidSet.from_uids(places), columns)
+        if len(rows) == len(places):
+            return positions, rows
+        here = {row[0] for row in rows}
+        self.missing.update(
+            at for uid, at in places.items() if uid not in here
+        )
+        return [places[row[0]] for row in rows], rows
 
 
 class _Table:
@@ -290,10 +291,23 @@ class _Table:
         self._values = [bytearray(size) for _ in leaves]
 
     def note(self, at: int, matches: list[bool]) -> None:
-        """Note the matches of one message."""
+        """Note the matches of all leaves for one message."""
         self._asked[at] = 1
         for values, match in zip(self._values, matches, strict=True):
             values[at] = match
+
+    def note_all(
+        self, leaf: int, places: list[int], matches: list[bool]
+    ) -> None:
+        """Note the matches of one leaf for many messages."""
+        values = self._values[leaf]
+        for at, match in zip(places, matches, strict=True):
+            values[at] = match
+
+    def asked(self, places: list[int]) -> None:
+        """All leaves are noted for these."""
+        for at in places:
+            self._asked[at] = 1
 
     def tell(self, program: Program) -> None:
         """Let the program know."""

@@ -13,20 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.store import Column, IMailbox
+from imailpy.listeners.imap.listed import is_complete, is_listed, picker
 from imailpy.message.header import select_fields
-from imailpy.message.rendition import LISTED_FIELDS
 from imailpy.message.structure import Structure
 from imailpy.protocol.imap.commands import Section
 
 if TYPE_CHECKING:
     from imailpy.listeners.imap.protocol import ImapConnection
 
-_LISTED = frozenset(LISTED_FIELDS)
 _CRLF = b"\r\n"
-
-# A header section up to here is listed to its end; one that is longer may
-# have passed the scanner's bounds.
-_LISTED_TO = 32 * 1024
 
 # So much of a header section is searched for fields.
 MAX_HEADER = 256 * 1024
@@ -39,15 +34,6 @@ _FIELDS = ("HEADER.FIELDS", "HEADER.FIELDS.NOT")
 
 class Truncated(Exception):
     """The store gave fewer octets than it said there were."""
-
-
-def is_listed(section: Section) -> bool:
-    """Whether the listed fields may hold all that a section asks for."""
-    return (
-        section.what == "HEADER.FIELDS"
-        and not section.part
-        and _LISTED.issuperset(section.fields)
-    )
 
 
 def columns_for(sections: Sequence[Section]) -> list[Column]:
@@ -97,8 +83,7 @@ class Message:
         """Whether a section can be given without the body."""
         if self.listed_fields is None or not is_listed(section):
             return False
-        header = self.find((), "HEADER")
-        return header is not None and header[1] <= _LISTED_TO
+        return is_complete(self.size_octets, self._packed)
 
     async def open_for(self, sections: Sequence[Section]) -> bool:
         """
@@ -128,7 +113,7 @@ class Message:
         """Give HEADER.FIELDS or HEADER.FIELDS.NOT, None without a header."""
         names = frozenset(section.fields)
         if self.listed(section):
-            return select_fields(self.listed_fields or b"", names) + _CRLF
+            return picker(names)(self.listed_fields or b"") + _CRLF
         header = self.find(section.part, "HEADER")
         if header is None:
             return None

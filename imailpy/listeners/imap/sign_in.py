@@ -50,7 +50,9 @@ async def connected(session: ImapConnection, event: Connected) -> None:
         text = reply.text if reply is not None else "Try again later"
         session.engine.bye(text.replace("\n", " "), b"UNAVAILABLE")
         return
-    session.engine.greet(session.settings.greeting)
+    session.engine.greet(
+        session.settings.greeting or f"{session.world.host_name} ready"
+    )
 
 
 async def identify(session: ImapConnection, command: Id) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imailpy.interfaces.store import FlagChange
-from imailpy.listeners.imap.view import Spans, View
+from imailpy.listeners.imap.spans import Spans, portions
+from imailpy.listeners.imap.view import View
 from imailpy.protocol.imap.commands import Store
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ async def store(session: ImapConnection, command: Store) -> None:
     session.write(b"".join(view.new_keywords()))
     complete = True
     if not command.silent:
-        for portion in view.pieces(spans, PORTION):
+        for portion in portions(spans, PORTION):
             complete = (
                 await _tell(session, view, command, portion) and complete
             )

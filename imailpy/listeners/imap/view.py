@@ -16,8 +16,8 @@ numbers of new messages depend on it.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from itertools import starmap
 
 from zope.interface import implementer
@@ -27,20 +27,18 @@ from imailpy.interfaces.store import (
     IMailboxObserver,
     MailboxChange,
 )
+from imailpy.listeners.imap import spans
 from imailpy.listeners.imap.recent import Recent
+from imailpy.listeners.imap.spans import Spans
 from imailpy.mail import UidSet
 from imailpy.protocol.imap import responses
-from imailpy.protocol.imap.commands import STAR, SequenceSet
+from imailpy.protocol.imap.commands import SequenceSet
 
 # Above every UID.
 _NEVER = 1 << 32
 
-# Positions, from 0, the end not included; ascending and apart.
-Spans = list[tuple[int, int]]
-
-
-class NoSuchNumber(ValueError):
-    """A sequence number above what the session was told of."""
+# Ranges of changed flags that are merged in one go.
+_MERGE_AT = 256
 
 
 @implementer(IMailboxObserver)
@@ -61,6 +59,7 @@ class View:
         "_expunged",
         "_flags",
         "_keywords",
+        "_more_flags",
         "_recent",
         "_recent_spans",
         "exists",
@@ -87,8 +86,10 @@ class View:
         # First and last UIDs that are recent for this session.
         self._recent_spans: list[tuple[int, int]] = []
         self.recent_from = _NEVER
-        self._expunged: list[int] = []
+        self._expunged: set[int] = set()
         self._flags = UidSet()
+        # The same, not merged yet.
+        self._more_flags: list[tuple[int, int]] = []
         self._keywords = mailbox.keywords
         self.uids: array[int] = mailbox.uids
         self.exists = 0
@@ -111,90 +112,18 @@ class View:
     def spans(
         self, sequence: SequenceSet, *, by_uid: bool, strict: bool = True
     ) -> Spans:
-        """
-        Find the messages of a sequence set.
-
-        Args:
-            strict: Refuse numbers that are not in use [RFC9051 9]; SEARCH
-                finds nothing there.
-
-        Raises:
-            NoSuchNumber: And `strict`.
-        """
-        find = self._by_uid if by_uid else self._by_number
-        found = [
-            span
-            for first, last in sequence.ranges
-            if (span := find(first, last, strict)) is not None
-        ]
-        return merged(found)
-
-    def uid_set(self, spans: Spans) -> UidSet:
-        """
-        Give the UIDs at some positions.
-
-        Between two UIDs that stand side by side here no other can come, so
-        one range does for one span, however full of holes it is.
-        """
-        uids = self.uids
-        return UidSet(
-            tuple((uids[start], uids[end - 1]) for start, end in spans)
+        """Give the positions of a sequence set, see `spans.find`."""
+        return spans.find(
+            sequence, self.uids, self.exists, by_uid=by_uid, strict=strict
         )
 
-    def uids_at(self, spans: Spans) -> Sequence[int]:
+    def uid_set(self, positions: Spans) -> UidSet:
+        """Give the UIDs at some positions."""
+        return spans.uid_set(positions, self.uids)
+
+    def uids_at(self, positions: Spans) -> Sequence[int]:
         """Give the UIDs at some positions, one by one."""
-        if len(spans) == 1:
-            ((start, end),) = spans
-            return self.uids[start:end]
-        uids: list[int] = []
-        for start, end in spans:
-            uids.extend(self.uids[start:end])
-        return uids
-
-    def pieces(self, spans: Spans, most: int) -> Iterator[Spans]:
-        """Cut positions into portions of `most` messages."""
-        portion: Spans = []
-        room = most
-        for start, end in spans:
-            while end - start >= room:
-                portion.append((start, start + room))
-                yield portion
-                start += room
-                portion, room = [], most
-            if start < end:
-                portion.append((start, end))
-                room -= end - start
-        if portion:
-            yield portion
-
-    def _by_number(
-        self, first: int, last: int, strict: bool
-    ) -> tuple[int, int] | None:
-        exists = self.exists
-        low, high = first or exists, last or exists
-        if low > high:
-            low, high = high, low
-        # Every client asks an empty mailbox for 1:* once.
-        if not exists and STAR in (first, last) and max(first, last) < 2:
-            return None
-        if strict and (high > exists or not low):
-            raise NoSuchNumber
-        low, high = max(low, 1), min(high, exists)
-        return (low - 1, high) if low <= high else None
-
-    def _by_uid(
-        self, first: int, last: int, strict: bool
-    ) -> tuple[int, int] | None:
-        exists = self.exists
-        if not exists:
-            return None
-        star = self.uids[exists - 1]
-        low, high = first or star, last or star
-        if low > high:
-            low, high = high, low
-        start = bisect_left(self.uids, low, 0, exists)
-        end = bisect_right(self.uids, high, start, exists)
-        return (start, end) if start < end else None
+        return spans.uids_at(positions, self.uids)
 
     # Flags
 
@@ -219,15 +148,18 @@ class View:
 
     def recent_positions(self) -> Spans:
         """Give the positions of recent messages."""
-        spans = [
-            self._by_uid(first, last, False)
-            for first, last in self._recent_spans
-        ]
-        return [span for span in spans if span is not None]
+        return self._positions(self._recent_spans)
 
     def recent_count(self) -> int:
         """Count the recent messages among those told."""
-        return sum(end - start for start, end in self.recent_positions())
+        return spans.count(self.recent_positions())
+
+    def _positions(self, ranges: Sequence[tuple[int, int]]) -> Spans:
+        found = [
+            spans.by_uids(first, last, self.uids, self.exists)
+            for first, last in ranges
+        ]
+        return [span for span in found if span is not None]
 
     def present(self, uids: Sequence[int]) -> list[int]:
         """Leave out the messages that are gone by now."""
@@ -246,10 +178,11 @@ class View:
     def mailbox_changed(self, change: MailboxChange) -> None:
         if change.gone:
             self.gone = True
-        self._expunged.extend(change.expunged)
+        # What the session never knew of is no news when it is gone.
+        self._expunged.update(filter(self.number, change.expunged))
         # Who asked for a change tells its own client.
         if change.flags and change.by is not self:
-            self._flags = self._flags.union(change.flags)
+            self._changed_flags(change.flags)
         self._changed()
 
     @property
@@ -259,7 +192,8 @@ class View:
 
     def told(self, uids: UidSet) -> None:
         """The session has just been told the flags of these."""
-        if self._flags:
+        if self._flags or self._more_flags:
+            self._merge_flags()
             self._flags = self._flags.difference(uids)
 
     def updates(self, *, expunges: bool) -> list[bytes]:
@@ -273,13 +207,13 @@ class View:
             Untagged responses, each with its CRLF.
         """
         said: list[bytes] = []
-        if self._expunged and expunges:
+        if self._is_behind() and (expunges or not self._expunged):
             said += self._see_expunged()
-        if not self._expunged and self._see_new():
+        if not self._is_behind() and self._see_new():
             said.append(b"* %d EXISTS\r\n" % self.exists)
             said.append(b"* %d RECENT\r\n" % self.recent_count())
         said += self.new_keywords()
-        if self._flags:
+        if self._flags or self._more_flags:
             said += self._see_flags()
         return said
 
@@ -300,13 +234,16 @@ class View:
             b"* OK [%b] Flags that last\r\n" % code,
         ]
 
+    def _is_behind(self) -> bool:
+        """Whether the mailbox has another array since an expunge."""
+        return self.uids is not self.mailbox.uids
+
     def _see_expunged(self) -> list[bytes]:
         """From the highest number down, so that none of them shifts."""
-        numbers = sorted(filter(None, map(self.number, set(self._expunged))))
+        numbers = sorted(map(self.number, self._expunged), reverse=True)
         self._expunged.clear()
         self.uids = self.mailbox.uids
         self.exists -= len(numbers)
-        numbers.reverse()
         return [b"* %d EXPUNGE\r\n" % number for number in numbers]
 
     def _see_new(self) -> bool:
@@ -334,15 +271,23 @@ class View:
         spans.append((first, last))
         self.recent_from = spans[0][0]
 
+    def _changed_flags(self, uids: UidSet) -> None:
+        """Take note; merging ranges now and then costs little each time."""
+        self._more_flags.extend(uids.ranges)
+        if len(self._more_flags) > _MERGE_AT + len(self._flags.ranges):
+            self._merge_flags()
+
+    def _merge_flags(self) -> None:
+        if self._more_flags:
+            ranges = (*self._flags.ranges, *self._more_flags)
+            self._flags = UidSet.from_ranges(ranges)
+            self._more_flags.clear()
+
     def _see_flags(self) -> list[bytes]:
+        self._merge_flags()
         changed, self._flags = self._flags, UidSet()
-        spans = []
-        for first, last in changed.ranges:
-            span = self._by_uid(first, last, False)
-            if span is not None:
-                spans.append(span)
         said: list[bytes] = []
-        for start, end in spans:
+        for start, end in self._positions(changed.ranges):
             uids = self.present(self.uids[start:end])
             said += [
                 b"* %d FETCH (UID %d FLAGS %b)\r\n" % line
@@ -354,23 +299,3 @@ class View:
                 )
             ]
         return said
-
-
-def merged(spans: list[tuple[int, int]]) -> Spans:
-    """Sort positions and join those that touch."""
-    out: Spans = []
-    for start, end in sorted(spans):
-        if out and start <= out[-1][1]:
-            if end > out[-1][1]:
-                out[-1] = (out[-1][0], end)
-        else:
-            out.append((start, end))
-    return out
-
-
-def numbers_of(spans: Spans) -> list[int]:
-    """Give the sequence numbers at some positions."""
-    numbers: list[int] = []
-    for start, end in spans:
-        numbers.extend(range(start + 1, end + 1))
-    return numbers

@@ -164,7 +164,7 @@ class LoginClient:
 
 
 class ScramClient:
-    """SCRAM-SHA-256 and SCRAM-SHA-256-PLUS [RFC5802, RFC7677]."""
+    """SCRAM-SHA-256 and SCRAM-SHA-256-PLUS [RFC5802] [RFC7677]."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
 """
-What both sides of SCRAM-SHA-256 compute and spell [RFC5802, RFC7677].
+What both sides of SCRAM-SHA-256 compute and spell [RFC5802] [RFC7677].
 
 SaltedPassword = PBKDF2(SHA-256, prepared password, salt, i)
 ClientKey = HMAC(SaltedPassword, "Client Key"), StoredKey = H(ClientKey)

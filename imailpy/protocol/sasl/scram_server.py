@@ -1,4 +1,4 @@
-"""SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, server's side [RFC5802, RFC7677]."""
+"""SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, server's side [RFC5802] [RFC7677]."""
 
 from __future__ import annotations
 

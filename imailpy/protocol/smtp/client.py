@@ -20,138 +20,27 @@ goes by BDAT where CHUNKING is offered, else by DATA.
 
 from __future__ import annotations
 
-import binascii
 from collections import deque
-from collections.abc import Callable
 
 from imailpy.mail import Envelope, Reply
 from imailpy.protocol.smtp import client_commands as commands
 from imailpy.protocol.smtp.client_events import (
-    Broken,
-    ClientEvent,
     Closed,
     Finished,
     NeedBody,
-    Ready,
     RecipientReply,
-    StartTls,
 )
-from imailpy.protocol.smtp.client_options import (
-    ClientMechanism,
-    ClientOptions,
-    TlsUse,
-)
+from imailpy.protocol.smtp.client_opening import Opening
 from imailpy.protocol.smtp.client_transaction import Transaction
-from imailpy.protocol.smtp.reply_reader import ReplyError, ReplyReader
 from imailpy.protocol.smtp.stuffing import DotStuffing
 
-Answered = Callable[[Reply], None]
 
-# A command line without extensions [RFC5321 4.5.3.1.4].
-_COMMAND_LINE = 512
-
-
-class ClientSession:
+class ClientSession(Opening):
     """
     One connection to a server.
 
-    Attributes:
-        closing: Whether the connection is to be closed once
-            `octets_to_send` is sent.
-        extensions: What the server offers: keyword in capitals -> its
-            parameters as said. Empty after HELO.
-        tls: Whether the connection is under TLS.
-        waiting_for: `greeting`, `hello`, `tls`, `auth`, `nothing`, `mail`
-            (MAIL and RCPT), `data` (the 354), `body` (we are to send),
-            `end` (the replies after the message) or `quit`.
+    Its attributes are those of `ClientWire`.
     """
-
-    def __init__(self, options: ClientOptions) -> None:
-        self._options = options
-        self._reader = ReplyReader(options.reply_lines, options.reply_octets)
-        self._out: list[bytes] = []
-        self._events: deque[ClientEvent] = deque()
-        # Commands that were not sent yet, and who takes replies to come.
-        self._unsent: deque[tuple[bytes, Answered]] = deque()
-        self._awaiting: deque[Answered] = deque([self._greeted])
-        self._transaction: Transaction | None = None
-        self._mechanism: ClientMechanism | None = None
-        self._must_reset = False
-        self._done = 0
-        self.closing = False
-        self.tls = options.tls
-        self.extensions: dict[str, str] = {}
-        self.waiting_for = "greeting"
-
-    # What whoever drives it calls
-
-    def receive(self, octets: bytes) -> None:
-        """Take what came from the server, cut anywhere."""
-        if self.closing:
-            return
-        if self.waiting_for == "tls" and not self._awaiting:
-            self._break("octets behind the reply to STARTTLS", temporary=True)
-            return
-        self._reader.receive(octets)
-
-    def end_of_input(self) -> None:
-        """The server will send no more."""
-        # What it still said counts: ask until there is nothing left.
-        events: list[ClientEvent] = []
-        while (event := self.next_event()) is not None:
-            events.append(event)
-            if isinstance(event, NeedBody):
-                break
-        self._events.extendleft(reversed(events))
-        if self.closing:
-            return
-        if self.waiting_for in ("quit", "nothing"):
-            self._events.append(Closed())
-            self.closing = True
-        else:
-            self._break("the server closed the connection", temporary=True)
-
-    def next_event(self) -> ClientEvent | None:
-        """Give the next event, None when there is none yet."""
-        while True:
-            if self._events:
-                return self._events.popleft()
-            if self.closing:
-                return None
-            try:
-                reply = self._reader.next_reply()
-            except ReplyError as error:
-                self._break(str(error), temporary=True)
-                continue
-            if reply is None:
-                return None
-            self._take(reply)
-
-    def octets_to_send(self) -> bytes:
-        """Give what is to be sent, and forget it."""
-        if not self._out:
-            return b""
-        octets = b"".join(self._out)
-        self._out.clear()
-        return octets
-
-    def want_input(self) -> bool:
-        """Always: what is kept of a reply is bounded."""
-        return True
-
-    def secured(self) -> None:
-        """
-        TLS is on, as `StartTls` asked; all that was said before is forgotten
-        [RFC3207 4.2].
-        """
-        if self.closing:
-            return
-        if self.waiting_for != "tls" or not self._reader.empty:
-            self._break("octets behind the reply to STARTTLS", temporary=True)
-            return
-        self.tls = True
-        self.extensions = {}
-        self._hello()
 
     def begin(self, envelope: Envelope, size_octets: int) -> None:
         """
@@ -233,192 +122,6 @@ class ClientSession:
             and not self.closing
             and (most is None or self._done < most)
         )
-
-    # Sending and taking replies
-
-    def _send(self, octets: bytes, answered: Answered) -> None:
-        self._unsent.append((octets, answered))
-        self._pump()
-
-    def _pump(self) -> None:
-        """Send what may be sent now: all of it, or one command a reply."""
-        while self._unsent and (self._together or not self._awaiting):
-            octets, answered = self._unsent.popleft()
-            self._out.append(octets)
-            self._awaiting.append(answered)
-
-    @property
-    def _together(self) -> bool:
-        """Whether commands go out without waiting for replies."""
-        return self._options.pipelining and "PIPELINING" in self.extensions
-
-    def _take(self, reply: Reply) -> None:
-        if reply.code == 421:
-            self._break("the server closes", temporary=True, reply=reply)
-            return
-        if not self._awaiting:
-            self._break("a reply to nothing", temporary=True, reply=reply)
-            return
-        answered = self._awaiting.popleft()
-        answered(reply)
-        if not self.closing:
-            self._pump()
-
-    def _break(
-        self, reason: str, *, temporary: bool, reply: Reply | None = None
-    ) -> None:
-        if self.closing:
-            return
-        transaction = self._transaction
-        self._events.append(
-            Broken(
-                reason,
-                temporary,
-                reply,
-                transaction.results() if transaction is not None else (),
-                unknown=reply is None
-                and transaction is not None
-                and transaction.body_complete,
-            )
-        )
-        self.closing = True
-        self._unsent.clear()
-        self._awaiting.clear()
-
-    # Before the first transaction
-
-    def _greeted(self, reply: Reply) -> None:
-        if reply.code != 220:
-            self._break(
-                "not welcome", temporary=not reply.permanent, reply=reply
-            )
-            return
-        self._hello()
-
-    def _hello(self) -> None:
-        self.waiting_for = "hello"
-        verb = "LHLO" if self._options.lmtp else "EHLO"
-        self._send(
-            f"{verb} {self._options.host_name}\r\n".encode(), self._ehlo
-        )
-
-    def _ehlo(self, reply: Reply) -> None:
-        if reply.positive:
-            self.extensions = _extensions(reply.text)
-            self._secure()
-        elif reply.permanent and not self._options.lmtp:
-            # A server from before 1995, or one that says it is [RFC5321 3.2].
-            self._send(
-                f"HELO {self._options.host_name}\r\n".encode(), self._helo
-            )
-        else:
-            self._break("EHLO refused", temporary=True, reply=reply)
-
-    def _helo(self, reply: Reply) -> None:
-        if not reply.positive:
-            self._break(
-                "HELO refused", temporary=not reply.permanent, reply=reply
-            )
-            return
-        self._secure()
-
-    def _secure(self) -> None:
-        use = self._options.starttls
-        if self.tls or use is TlsUse.NEVER:
-            self._sign_in()
-        elif "STARTTLS" in self.extensions:
-            self.waiting_for = "tls"
-            self._send(b"STARTTLS\r\n", self._starttls)
-        elif use is TlsUse.REQUIRED:
-            self._break("TLS is required, not offered", temporary=True)
-        else:
-            self._sign_in()
-
-    def _starttls(self, reply: Reply) -> None:
-        if reply.code == 220:
-            # More in this segment was not said by who holds the key
-            # [SECURITY B2.3].
-            if not self._reader.empty:
-                self._break(
-                    "octets behind the reply to STARTTLS", temporary=True
-                )
-                return
-            self._events.append(StartTls())
-        elif self._options.starttls is TlsUse.REQUIRED:
-            self._break(
-                "TLS is required, refused", temporary=True, reply=reply
-            )
-        else:
-            self._sign_in()
-
-    def _sign_in(self) -> None:
-        if not self._options.mechanisms:
-            self._ready()
-            return
-        offered = self.extensions.get("AUTH", "").upper().split()
-        for mechanism in self._options.mechanisms:
-            if mechanism.name in offered and (
-                self.tls
-                or self._options.allow_clear
-                or not mechanism.secret_in_clear
-            ):
-                self._auth(mechanism)
-                return
-        self._break("no way to sign in that both sides have", temporary=True)
-
-    def _auth(self, mechanism: ClientMechanism) -> None:
-        self.waiting_for = "auth"
-        self._mechanism = mechanism
-        initial = mechanism.start()
-        line = f"AUTH {mechanism.name}\r\n".encode()
-        if initial is None:
-            self._send(line, self._challenged)
-            return
-        octets = _base64(initial) or b"="
-        short = line[:-2] + b" " + octets + b"\r\n"
-        if len(short) <= _COMMAND_LINE:
-            self._send(short, self._challenged)
-            return
-
-        # Too long for the command: it answers an empty challenge instead
-        # [RFC4954 4].
-        def asked(reply: Reply) -> None:
-            if reply.code == 334:
-                self._send(octets + b"\r\n", self._challenged)
-            else:
-                self._challenged(reply)
-
-        self._send(line, asked)
-
-    def _challenged(self, reply: Reply) -> None:
-        mechanism = self._mechanism
-        if mechanism is None:
-            raise ValueError("no exchange is going on")
-        if reply.code == 334:
-            try:
-                challenge = binascii.a2b_base64(
-                    reply.text.strip().encode(), strict_mode=True
-                )
-                answer = mechanism.step(challenge)
-            except ValueError as error:
-                self._out.append(b"*\r\n")
-                self._break(f"SASL: {error}", temporary=True, reply=reply)
-                return
-            self._send(_base64(answer) + b"\r\n", self._challenged)
-        elif not reply.positive:
-            self._break(
-                "login refused", temporary=not reply.permanent, reply=reply
-            )
-        elif not mechanism.done:
-            self._break(
-                "the server did not prove itself", temporary=True, reply=reply
-            )
-        else:
-            self._ready()
-
-    def _ready(self) -> None:
-        self.waiting_for = "nothing"
-        self._events.append(Ready(frozenset(self.extensions)))
 
     def _quit_answered(self, reply: Reply) -> None:
         self._events.append(Closed())
@@ -663,22 +366,3 @@ class ClientSession:
         self._transaction = None
         self._done += 1
         self.waiting_for = "nothing"
-
-
-def _base64(octets: bytes) -> bytes:
-    return binascii.b2a_base64(octets, newline=False)
-
-
-def _extensions(text: str) -> dict[str, str]:
-    """Read the lines behind the first of an EHLO reply [RFC5321 4.1.1.1]."""
-    extensions: dict[str, str] = {}
-    for line in text.split("\n")[1:]:
-        # `AUTH=LOGIN` is how some very old servers write it.
-        if line[:5].upper() == "AUTH=":
-            line = "AUTH " + line[5:]
-        keyword, _, parameters = line.strip().partition(" ")
-        keyword = keyword.upper()
-        if keyword == "AUTH" and keyword in extensions:
-            parameters = f"{extensions[keyword]} {parameters}"
-        extensions[keyword] = parameters
-    return extensions

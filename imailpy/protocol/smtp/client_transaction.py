@@ -18,8 +18,6 @@ class Transaction:
         envelope: As given to `begin`.
         size_octets: Of the message.
         smtputf8: It goes with SMTPUTF8.
-        asked: Recipients that RCPT was sent for, in order.
-        answered: How many of them were answered.
         accepted: Places in the envelope of those that were accepted.
         replies: Final replies by place in the envelope.
         sent: Octets of the message given so far.
@@ -32,7 +30,6 @@ class Transaction:
     envelope: Envelope
     size_octets: int
     smtputf8: bool = False
-    answered: int = 0
     accepted: list[int] = field(factory=list)
     replies: dict[int, Reply] = field(factory=dict)
     sent: int = 0

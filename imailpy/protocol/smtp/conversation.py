@@ -52,6 +52,8 @@ class Conversation:
         self._then: Callable[[Reply], None] | None = None
         # The peer will send no more.
         self._gone = False
+        # Our last word, once the open event is answered.
+        self._parting: Reply | None = None
         self._errors = 0
         self._junk = 0
         self._bare_line_ends = 0

@@ -32,6 +32,7 @@ from imailpy.protocol.smtp.grammar import (
     parse_command,
     split_verb,
 )
+from imailpy.protocol.smtp.introducing import Introducing
 from imailpy.protocol.smtp.receiving import Receiving
 from imailpy.protocol.smtp.signing_in import SigningIn
 from imailpy.protocol.smtp.state import TRANSITIONS, State
@@ -41,7 +42,7 @@ from imailpy.protocol.smtp.transaction import Transaction
 _NO_JUNK = frozenset(("RCPT", "DATA"))
 
 
-class ServerSession(Receiving, SigningIn):
+class ServerSession(Introducing, Receiving, SigningIn):
     """
     One connection from a client. `imailpy.protocol.engine.Engine`.
 
@@ -92,8 +93,7 @@ class ServerSession(Receiving, SigningIn):
             raise ValueError("no event is open")
         self._then = None
         then(reply)
-        if self._gone:
-            self._close("connection lost")
+        self._answered()
 
     def answer_each(self, said: Sequence[Reply]) -> None:
         """
@@ -108,8 +108,29 @@ class ServerSession(Receiving, SigningIn):
             raise ValueError("one reply for each recipient")
         self._then = None
         self._body_replies(list(said))
+        self._answered()
+
+    def _answered(self) -> None:
         if self._gone:
             self._close("connection lost")
+        elif self._parting is not None:
+            self.part(self._parting)
+
+    def part(self, reply: Reply) -> None:
+        """
+        Say a last word, a 421, and close: now, or once the open event is
+        answered. A message that has not come whole is void.
+        """
+        if self._then is not None:
+            self._parting = reply
+        elif not self.closing:
+            self._say(reply)
+            self._close("closed by us")
+
+    @property
+    def open(self) -> bool:
+        """Whether an event waits for its answer."""
+        return self._then is not None
 
     def octets_to_send(self) -> bytes:
         """Give what is to be sent, and forget it."""
@@ -123,21 +144,6 @@ class ServerSession(Receiving, SigningIn):
     def want_input(self) -> bool:
         """Whether more is welcome: False asks to stop reading."""
         return len(self._input) < self.options.limits.waiting_octets
-
-    def secured(self) -> None:
-        """
-        TLS is on: all that was said before is forgotten [RFC3207 4.2].
-
-        Raises:
-            ValueError: Nobody asked for it.
-        """
-        if self._read is not self._nothing:
-            raise ValueError("no STARTTLS was granted")
-        self.tls = True
-        self.authenticated = False
-        self.hello = None
-        self.state = State.CONNECTED
-        self._read = self._commands
 
     # What a listener may want to know
 
@@ -164,23 +170,6 @@ class ServerSession(Receiving, SigningIn):
         if self.authenticated:
             name += "A"
         return name
-
-    # The greeting
-
-    def _read_greeting(self) -> events.Event | None:
-        return self._ask(events.Connected(), self._greeted)
-
-    def _greeted(self, reply: Reply) -> None:
-        if self.options.refuse_early_talk and len(self._input):
-            self._offence("early-talk")
-            self._say(replies.EARLY_TALK)
-            self._close("early talk")
-            return
-        # Neither here nor in the reply to EHLO [RFC2034 4].
-        self._say(Reply(reply.code, reply.text))
-        if not reply.positive:
-            self.state = State.REFUSED
-        self._read = self._commands
 
     # Commands
 
@@ -234,6 +223,7 @@ class ServerSession(Receiving, SigningIn):
 
     def _bare_line_end(self, error: PeerError) -> PeerError:
         """A second command with a bare CR or LF is the end."""
+        self._owed = 0
         if error.reply is replies.BARE_LINE_END:
             self._bare_line_ends += 1
             if self._bare_line_ends > 1:
@@ -265,46 +255,6 @@ class ServerSession(Receiving, SigningIn):
                 return PeerError(replies.NO_RECIPIENTS)
             return PeerError(replies.NEED_RCPT)
         return PeerError(replies.IN_TRANSACTION)
-
-    def _on_hello(self, hello: events.Hello) -> events.Event:
-        # EHLO is no word of LMTP, LHLO none of SMTP [RFC2033 4.1].
-        if (hello.verb == "LHLO") is not self.options.lmtp:
-            raise PeerError(replies.UNKNOWN_COMMAND)
-        self._heard = hello
-        return self._ask(hello, self._hello_answered)
-
-    def _hello_answered(self, reply: Reply) -> None:
-        if not reply.positive:
-            self._say(reply)
-            return
-        if self._transaction is not None:
-            self._end_transaction(self._heard.verb)
-        self.state = State.GREETED
-        self.hello = self._heard
-        text = reply.text
-        if self._heard.verb != "HELO":
-            text = "\n".join([text, *self._extensions()])
-        self._say(Reply(reply.code, text))
-
-    def _extensions(self) -> list[str]:
-        options = self.options
-        lines = [
-            "PIPELINING",
-            f"SIZE {options.max_message_octets}",
-            "8BITMIME",
-            "ENHANCEDSTATUSCODES",
-            "SMTPUTF8",
-            "CHUNKING",
-            "DSN",
-            f"LIMITS RCPTMAX={options.limits.recipients}",
-        ]
-        if options.starttls and not self.tls:
-            lines.append("STARTTLS")
-        mechanisms = options.mechanisms(self.tls)
-        if mechanisms and not self.authenticated:
-            lines.append(f"AUTH {' '.join(mechanisms)}")
-        lines.append("HELP")
-        return lines
 
     def _on_mail(self, mail: events.Mail) -> events.Event:
         options = self.options
@@ -350,20 +300,6 @@ class ServerSession(Receiving, SigningIn):
     def _on_verify(self, verify: events.Verify) -> events.Event:
         return self._ask(verify, self._say)
 
-    def _on_starttls(self, _: Simple) -> events.Event:
-        if self.tls:
-            raise PeerError(replies.TLS_IS_ON)
-        if not self.options.starttls:
-            raise PeerError(replies.NOT_OFFERED)
-        return self._ask(events.StartTls(), self._starttls_answered)
-
-    def _starttls_answered(self, reply: Reply) -> None:
-        self._say(reply)
-        if reply.code == 220:
-            # What came along was said by anybody [RFC3207 4.2].
-            self._input.clear()
-            self._read = self._nothing
-
     def _on_rset(self, _: Simple) -> None:
         self._end_transaction("RSET")
         self._say(replies.OK)
@@ -386,9 +322,9 @@ class ServerSession(Receiving, SigningIn):
         raise PeerError(replies.NOT_OFFERED)
 
     _HANDLERS: dict[str, Callable[[Any, Any], events.Event | None]] = {
-        "EHLO": _on_hello,
-        "HELO": _on_hello,
-        "LHLO": _on_hello,
+        "EHLO": Introducing._on_hello,
+        "HELO": Introducing._on_hello,
+        "LHLO": Introducing._on_hello,
         "MAIL": _on_mail,
         "RCPT": _on_rcpt,
         "DATA": _on_data,
@@ -398,6 +334,6 @@ class ServerSession(Receiving, SigningIn):
         "HELP": _on_help,
         "VRFY": _on_verify,
         "EXPN": _on_expn,
-        "STARTTLS": _on_starttls,
+        "STARTTLS": Introducing._on_starttls,
         "AUTH": SigningIn._auth,
     }

@@ -34,8 +34,8 @@ class SigningIn(Conversation):
         if self._then != self._auth_answered:
             raise ValueError("no AUTH is open")
         self._then = None
-        if self._gone:
-            self._close("connection lost")
+        if self._gone or self._parting is not None:
+            self._close("closed by us")
             return
         self._trips = True
         if self._pipelined():

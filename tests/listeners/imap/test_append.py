@@ -5,18 +5,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.errors import StorageFull, StoreUnavailable
 from imailpy.listeners.imap import ImapSettings
-from tests.support.imap import House
+from tests.support.imap import InMemory
 from tests.support.store import SIMPLE, account_of
 from tests.support.world import result_of
 
 ALICE = "alice@example.test"
 
 
-class AppendTests(SynchronousTestCase):
+class AppendTests(InMemory, SynchronousTestCase):
     """One client stores messages."""
 
     def setUp(self) -> None:
-        self.house = House(
+        self.house = self.make_house(
             ImapSettings(plaintext_auth=True, append_limit_octets=10_000)
         )
         self.client = self.house.sign_in()
@@ -114,7 +114,9 @@ class AppendTests(SynchronousTestCase):
 
     def test_too_many_in_one(self) -> None:
         """More messages than we take in one command are none."""
-        house = House(ImapSettings(plaintext_auth=True, append_most=2))
+        house = self.make_house(
+            ImapSettings(plaintext_auth=True, append_most=2)
+        )
         client = house.sign_in()
         said = client.send(b"x APPEND INBOX" + b" {2+}\r\nab" * 3 + b"\r\n")
         self.assertTrue(said.startswith(b"x NO [LIMIT]"), said)
@@ -170,11 +172,11 @@ class AppendTests(SynchronousTestCase):
         self.assertIn("APPENDUID", said[2])
 
 
-class CopyMoveTests(SynchronousTestCase):
+class CopyMoveTests(InMemory, SynchronousTestCase):
     """One client copies and moves."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         self.client = self.house.sign_in(select="INBOX")
         for _ in range(3):
             self.client.append(SIMPLE, flags="\\Flagged")

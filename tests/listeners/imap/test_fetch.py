@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.errors import StorageFull
-from tests.support.imap import House
+from tests.support.imap import InMemory
 from tests.support.store import SIMPLE, deliver
 
 ALICE = "alice@example.test"
@@ -31,11 +31,11 @@ PARTS = (
 )
 
 
-class FetchTests(SynchronousTestCase):
+class FetchTests(InMemory, SynchronousTestCase):
     """One session reads messages."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         for octets in (SIMPLE, PARTS):
             deliver(self.house.store, ALICE, octets, prefix=b"X-P: 1\r\n")
         # Recent for a session that has gone.
@@ -228,11 +228,11 @@ class FetchTests(SynchronousTestCase):
         )
 
 
-class FlowTests(SynchronousTestCase):
+class FlowTests(InMemory, SynchronousTestCase):
     """A client that reads slowly, or not at all."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         self.large = b"Subject: large\r\n\r\n" + b"x" * 70 * 1024 * 40
         deliver(self.house.store, ALICE, self.large, prefix=b"")
         self.client = self.house.sign_in(select="INBOX")

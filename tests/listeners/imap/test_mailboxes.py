@@ -5,14 +5,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from imailpy.interfaces.store import MailboxInfo
 from imailpy.listeners.imap import listing
 from imailpy.protocol.imap.commands import List
-from tests.support.imap import House
+from tests.support.imap import InMemory
 
 
-class MailboxTests(SynchronousTestCase):
+class MailboxTests(InMemory, SynchronousTestCase):
     """One client manages its mailboxes."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         self.client = self.house.sign_in()
         for name in ("Work/2025/May", "Work/2026", "Play"):
             self.client.say(f"CREATE {name}")

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from imailpy.listeners.imap.matching import marks, program_for
 from imailpy.mail import SystemFlag
 from imailpy.protocol.imap.commands import And, HasFlag, HasKeyword, Not, Or
-from tests.support.imap import House
+from tests.support.imap import InMemory
 from tests.support.store import deliver
 
 ALICE = "alice@example.test"
@@ -26,11 +26,11 @@ def message(
     ).encode()
 
 
-class SearchTests(SynchronousTestCase):
+class SearchTests(InMemory, SynchronousTestCase):
     """One client looks for messages."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         deliver(self.house.store, ALICE, message("one"), flags=1)
         deliver(
             self.house.store,

@@ -2,17 +2,17 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imap import House
+from tests.support.imap import InMemory
 from tests.support.store import deliver
 
 ALICE = "alice@example.test"
 
 
-class SelectTests(SynchronousTestCase):
+class SelectTests(InMemory, SynchronousTestCase):
     """One session opens and closes mailboxes."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         self.client = self.house.sign_in()
 
     def test_select_tells_the_mailbox(self) -> None:

@@ -3,18 +3,18 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.listeners.imap import ImapSettings
-from tests.support.imap import House
+from tests.support.imap import InMemory
 from tests.support.store import SIMPLE, deliver
 from tests.support.world import result_of
 
 ALICE = "alice@example.test"
 
 
-class TwoSessionsTests(SynchronousTestCase):
+class TwoSessionsTests(InMemory, SynchronousTestCase):
     """Ann and Ben have the same mailbox open."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         for _ in range(5):
             deliver(self.house.store, ALICE)
         self.ann = self.house.sign_in(select="INBOX")
@@ -165,11 +165,11 @@ class TwoSessionsTests(SynchronousTestCase):
         self.assertEqual(said[1:3], ["* 1 EXPUNGE", "* 6 EXISTS"])
 
 
-class IdleTests(SynchronousTestCase):
+class IdleTests(InMemory, SynchronousTestCase):
     """A client that waits."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = self.make_house()
         deliver(self.house.store, ALICE)
         self.client = self.house.sign_in(select="INBOX")
 
@@ -247,19 +247,19 @@ class IdleTests(SynchronousTestCase):
         self.assertEqual(client.send(b"DONE\r\n"), b"x OK Done idling\r\n")
 
 
-class EndTests(SynchronousTestCase):
+class EndTests(InMemory, SynchronousTestCase):
     """How connections end."""
 
     def test_slow_to_sign_in(self) -> None:
         """Who does not sign in within a minute is sent away."""
-        house = House(ImapSettings(plaintext_auth=True))
+        house = self.make_house(ImapSettings(plaintext_auth=True))
         client = house.connect()
         house.world.advance(61)
         self.assertEqual(client.heard(), b"* BYE [UNAVAILABLE] Autologout\r\n")
 
     def test_connection_is_cut_in_the_end(self) -> None:
         """Who never takes its leave is cut off after half a minute."""
-        house = House()
+        house = self.make_house()
         client = house.connect()
         client.say("LOGOUT")
         self.assertTrue(client.transport.disconnecting)
@@ -269,7 +269,7 @@ class EndTests(SynchronousTestCase):
 
     def test_stop_says_bye(self) -> None:
         """A server that stops says BYE to everybody."""
-        house = House()
+        house = self.make_house()
         client = house.sign_in(select="INBOX")
         result_of(house.factory.stop())
         self.assertEqual(
@@ -279,7 +279,7 @@ class EndTests(SynchronousTestCase):
 
     def test_lost_connection_lets_go(self) -> None:
         """After a lost connection no mailbox is watched any more."""
-        house = House()
+        house = self.make_house()
         client = house.sign_in(select="INBOX")
         box = client.protocol.view.mailbox
         client.lose()
@@ -289,7 +289,7 @@ class EndTests(SynchronousTestCase):
 
     def test_bug_is_not_told(self) -> None:
         """A bug is NO [SERVERBUG] without a word of Python."""
-        house = House()
+        house = self.make_house()
         client = house.sign_in(select="INBOX")
 
         def broken(*a: object, **k: object) -> None:

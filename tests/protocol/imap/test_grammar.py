@@ -220,9 +220,9 @@ class FetchTests(SynchronousTestCase):
             (
                 b'BODY.PEEK[header.fields (From "Subject" {2+}\r\nto FROM)]',
                 part(
-                    b"BODY[HEADER.FIELDS (From Subject to)]",
+                    b"BODY[HEADER.FIELDS (From Subject to FROM)]",
                     what="HEADER.FIELDS",
-                    fields=(b"from", b"subject", b"to"),
+                    fields=(b"from", b"subject", b"to", b"from"),
                     peek=True,
                 ),
             ),

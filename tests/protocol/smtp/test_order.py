@@ -250,6 +250,7 @@ class LmtpTests(SynchronousTestCase):
             + b"NOOP\r\n"
         )  # fmt: skip
         self.assertEqual(codes(said)[4:], [552, 503, 503, 250])
+        self.assertEqual(codes(driver.feed(b"BDAT 0 LAST\r\n")), [])
 
     def test_no_recipients(self) -> None:
         """Without a recipient DATA gets 503, BDAT LAST nothing at all."""

@@ -1,0 +1,286 @@
+"""
+A whole server as a Twisted service.
+
+    made        objects only: the daemon has not forked yet
+    privileged  certificates read, ports bound
+    started     store opened and recovered, rooms joined, clients let in
+    stopped     nobody new; what was accepted is finished; store closed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service as TwistedService
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+import imailpy
+from imailpy.admin.control import SOCKET_NAME, ControlFactory
+from imailpy.admin.journal import Journal, StreamSink
+from imailpy.admin.meters import Meters, site
+from imailpy.admin.operations import Operations, ServerDoors
+from imailpy.config import ConfigError, Configuration
+from imailpy.config.listeners import Listener
+from imailpy.config.providers import Providers
+from imailpy.config.schema import ListenerTls, LogLevel, Service
+from imailpy.delivery.service import Delivery
+from imailpy.dns.stub import Resolver
+from imailpy.errors import MailError
+from imailpy.interfaces.dns import IResolver
+from imailpy.interfaces.store import IStore
+from imailpy.interfaces.world import IWorld
+from imailpy.listeners.imap.factory import ImapFactory
+from imailpy.listeners.pop3.factory import Pop3Factory
+from imailpy.listeners.smtp.factory import SmtpFactory
+from imailpy.realm.realm import Realm
+from imailpy.roof.ports import Ports, in_order
+from imailpy.store.sqlite import SqliteStore
+from imailpy.tls import Tls
+
+
+class CannotReload(MailError):
+    """A reload that changes nothing, and why."""
+
+    temporary = False
+
+
+class Server(TwistedService):
+    """
+    All rooms of one mail server.
+
+    Args:
+        reread: Reads the configuration again, for a reload.
+        prepare: Awaited once the store is open, before clients come in.
+        resolver: Instead of the one that the configuration asks for.
+        tls: Likewise.
+        write_log: Gets the log's lines in the form that the configuration
+            wants; without it they go to Twisted's logger.
+    """
+
+    log = Logger()
+    name = "imailpy"
+
+    def __init__(
+        self,
+        world: IWorld,
+        configuration: Configuration,
+        reread: Callable[[], Configuration] | None = None,
+        *,
+        prepare: Callable[[Operations], Any] | None = None,
+        resolver: IResolver | None = None,
+        tls: Any = None,
+        write_log: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self.world = world
+        self.providers = Providers(configuration, world.disk)
+        self._reread = reread
+        self._prepare = prepare
+        self.tls = tls or Tls(world, self.providers.tls)
+        # Certificates are read again at every reload; one that cannot be
+        # read takes the whole reload back.
+        self.providers.tls.follow(self.tls.reload)
+        self.resolver = resolver or Resolver(world, self.providers.dns)
+        self.ports = Ports(world, self.tls, self.providers.open)
+        self._write_log = write_log
+        self._factories: list[Any] = []
+        self._others: list[Any] = []
+        self._started_at = 0.0
+        self.opened: Deferred[None] | None = None
+
+    # What Twisted calls
+
+    def privilegedStartService(self) -> None:
+        """Read certificates and bind ports; raises a `MailError`."""
+        self.tls.reload()
+        self.ports.bind()
+
+    def startService(self) -> None:
+        """
+        Open the store and let clients in.
+
+        Raises:
+            StoreLocked, StoreRefused: The store cannot be had.
+        """
+        super().startService()  # type: ignore[no-untyped-call]
+        world = self.world
+        world.harden()
+        self._started_at = world.clock.now()
+        self.meters: Meters | None = None
+        self.journal = self._make_journal()
+        self.store: IStore = SqliteStore(
+            world, self.providers.store, self.journal
+        )
+        self.meters = Meters(self.store)
+        self.delivery = Delivery(
+            world,
+            self.providers.delivery,
+            self.store,
+            self.resolver,
+            self.tls,
+            self.journal,
+        )
+        self.realm = Realm(
+            world,
+            self.providers.realm,
+            self.store.directory,
+            self.delivery.router,
+            self.journal,
+            resolver=self.resolver,
+        )
+        self.operations = Operations(
+            world, self.store, self.realm.passwords, self._doors()
+        )
+        self.opened = Deferred.fromCoroutine(self._open())
+        self.opened.addErrback(self._cannot_open)
+
+    def stopService(self) -> Deferred[None]:
+        """Finish what was accepted, then let go of everything."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop())
+
+    # Inside
+
+    def _make_journal(self) -> Journal:
+        told = self.providers.configuration.log
+        sink = None
+        if self._write_log is not None:
+            sink = StreamSink(
+                self.world.clock, self._write_log, told.format.value
+            )
+        verbose = told.level is LogLevel.DEBUG
+        return Journal(sink, self._count, verbose)
+
+    def _count(self, event: str) -> None:
+        if self.meters is not None:
+            self.meters.count(event)
+
+    def _doors(self) -> ServerDoors:
+        return ServerDoors(
+            reload=self.reload,
+            facts=self.facts,
+            wake_queue=self.delivery.runner.wake,
+        )
+
+    async def _open(self) -> None:
+        if self._prepare is not None:
+            await self._prepare(self.operations)
+        directory = self.providers.store.current.directory
+        self._others.append(
+            self.world.network.listen_unix(
+                f"{directory}/{SOCKET_NAME}", ControlFactory(self.operations)
+            )
+        )
+        metrics = self.providers.configuration.metrics
+        if metrics.port and self.meters is not None:
+            self._others.append(
+                self.world.network.listen(
+                    metrics.address, metrics.port, site(self.meters)
+                )
+            )
+        self.world.on_hangup(self._hung_up)
+        self.delivery.start()
+        self.ports.open(self._factory)
+        self.journal.record(
+            "server.started",
+            version=imailpy.__version__,
+            listeners=", ".join(
+                f"{name}:{port}" for name, port in self.ports.found().items()
+            ),
+        )
+
+    def _cannot_open(self, failure: Any) -> None:
+        self.log.failure("the server cannot start", failure)
+        self.world.die(75, "the server cannot start")
+
+    def _factory(self, listener: Listener) -> Any:
+        """Make the factory of a listener."""
+        common: dict[str, Any] = {
+            "tls": None if listener.tls is ListenerTls.NONE else self.tls,
+            "implicit_tls": listener.tls is ListenerTls.IMPLICIT,
+            "listener": listener.name,
+        }
+        settings = self.providers.listeners[listener.name]
+        reads: dict[Service, Any] = {
+            Service.IMAP: ImapFactory,
+            Service.POP3: Pop3Factory,
+        }
+        made: Any
+        if listener.service in reads:
+            made = reads[listener.service](
+                self.world,
+                self.store,
+                self.realm,
+                self.journal,
+                settings,
+                **common,
+            )
+        else:
+            made = SmtpFactory(
+                self.world,
+                self.realm,
+                self.delivery.receiver,
+                self.journal,
+                settings,
+                **common,
+            )
+        self._factories.append(made)
+        return made
+
+    async def _stop(self) -> None:
+        factories, self._factories = self._factories, []
+        others, self._others = self._others, []
+        await in_order(
+            self.ports.close,
+            *(factory.stop for factory in factories),
+            self.delivery.stop,
+            *(port.stopListening for port in others),
+            self.realm.stop,
+            self.store.close,
+        )
+        self.journal.record("server.stopped")
+
+    # What an operator asks for
+
+    def facts(self) -> dict[str, Any]:
+        """What `status` shows of the running server."""
+        return {
+            "version": imailpy.__version__,
+            "host_name": self.world.host_name,
+            "running_s": int(self.world.clock.now() - self._started_at),
+            "configuration": self.providers.configuration.file,
+            "configuration_number": self.providers.realm.number,
+            "connections": sum(
+                len(factory.connections) for factory in self._factories
+            ),
+        }
+
+    async def reload(self) -> int:
+        """
+        Read the configuration again, all or nothing.
+
+        Raises:
+            CannotReload: Nothing has changed, and why.
+        """
+        if self._reread is None:
+            raise CannotReload("no file", "there is no file to read again")
+        try:
+            self.providers.reload(self._reread())
+        except ConfigError as error:
+            self.journal.record("server.reload_refused", reason=str(error))
+            raise CannotReload("configuration", str(error)) from None
+        except (MailError, OSError) as error:
+            self.journal.record("server.reload_refused", reason=str(error))
+            raise CannotReload(str(error), str(error)) from None
+        number = self.providers.realm.number
+        self.journal.record("server.reloaded", number=number)
+        return number
+
+    def _hung_up(self) -> None:
+        """SIGHUP: reload; a refusal is in the log."""
+
+        def refused(failure: Any) -> None:
+            failure.trap(CannotReload)
+
+        Deferred.fromCoroutine(self.reload()).addErrback(refused)
