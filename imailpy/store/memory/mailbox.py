@@ -402,6 +402,7 @@ class Mail:
             if above not in self.boxes:
                 self._put(above, None)
         self.boxes.update(boxes)
+        self.next_modseq()
 
 
 @implementer(IAccountMail)

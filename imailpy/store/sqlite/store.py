@@ -200,10 +200,25 @@ class SqliteStore:
     def _submit(self, job: Job) -> Deferred[Any]:
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        waiting: Any = self._batch.submit(job)
-        waiting.addCallback(self._settled)
-        result: Deferred[Any] = waiting
-        return result
+        held = [body for body in job.bodies if isinstance(body, SpooledBody)]
+        for body in held:
+            body.hold()
+        working: Any = self._batch.submit(job)
+        # Who waits may give up; what the writer did is taken note of all the
+        # same, so the two are not one Deferred.
+        waiting: Deferred[Any] = Deferred()
+        working.addCallback(self._settled)
+        working.addBoth(self._answer, waiting, held)
+        return waiting
+
+    def _answer(
+        self, result: Any, waiting: Deferred[Any], held: list[SpooledBody]
+    ) -> None:
+        for body in held:
+            body.let_go()
+        if not waiting.called:
+            # A Failure calls the errbacks.
+            waiting.callback(result)
 
     async def work(
         self, run: Callable[[Tx, Job], Any], *, grows: bool = True
