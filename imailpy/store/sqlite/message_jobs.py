@@ -253,12 +253,14 @@ def store(
 
 def _changed_since(tx: Tx, key: int, uids: UidSet, since: int) -> list[int]:
     """UIDs of the set with a MODSEQ above `since` [RFC7162 3.1.3]."""
-    rows = tx.execute(
-        "SELECT uid FROM messages"
-        " WHERE mailbox = ? AND modseq > ? AND expunged_at IS NULL",
-        (key, since),
-    ).fetchall()
-    return [uid for (uid,) in rows if uid in uids]
+    found: list[int] = []
+    for first, last in uids.ranges:
+        rows = tx.execute(
+            f"SELECT uid FROM messages{_RANGE} AND modseq > ? ORDER BY uid",
+            (key, first, last, since),
+        ).fetchall()
+        found += [uid for (uid,) in rows]
+    return found
 
 
 def _store_range(

@@ -40,7 +40,7 @@ from imailpy.store.sqlite import sweep
 from imailpy.store.sqlite.accept_jobs import accept
 from imailpy.store.sqlite.account import SqliteAccountMail
 from imailpy.store.sqlite.audit import audit
-from imailpy.store.sqlite.connections import Connections
+from imailpy.store.sqlite.connections import BUSY_MS, Connections
 from imailpy.store.sqlite.directory import SqliteDirectory
 from imailpy.store.sqlite.faults import FlushFailed, is_flush, translated
 from imailpy.store.sqlite.keeping import write_rendition
@@ -495,7 +495,7 @@ class SqliteStore:
             if self.stale:
                 done += await self._render_some()
             if done:
-                await self._submit(Job(_checkpoint, grows=False, alone=True))
+                await self._submit(Job(_fold_log, grows=False, alone=True))
             await self._pooled(self.space.make_reserve)
         finally:
             self._sweeping = False
@@ -534,9 +534,22 @@ _PAGE_OCTETS = 4096
 
 def _checkpoint(tx: Tx, job: Job) -> None:
     """Bring the log into the database as far as readers let it be."""
+    _bring_in(tx, apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def _fold_log(tx: Tx, job: Job) -> None:
+    """Bring all of the log in and cut its file, if nobody reads just now."""
+    tx.connection.set_busy_timeout(0)
+    try:
+        _bring_in(tx, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    finally:
+        tx.connection.set_busy_timeout(BUSY_MS)
+
+
+def _bring_in(tx: Tx, mode: int) -> None:
     tx.world.fault_point("store.before_checkpoint")
     try:
-        tx.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        tx.connection.wal_checkpoint(mode=mode)
     except (apsw.BusyError, apsw.LockedError, apsw.FullError):
         return
     except apsw.Error as error:
