@@ -166,7 +166,7 @@ class SweepTests(Case):
     def test_sweeps_by_itself(self) -> None:
         """The sweeper comes around on its own."""
         self.settings.change(evolve(self.settings.current, sweep_every_s=60.0))
-        self.store._plan_sweep()
+        self.store.upkeep.plan()
         deliver(self.store, ALICE)
         self.drop(self.open(), ALL)
         self.world.advance(61)

@@ -25,6 +25,7 @@ from imailpy.mail import UidSet
 from imailpy.message.rendition import RENDERER_VERSION
 from imailpy.store.bodies import JoinedBody
 from imailpy.store.shared import Effect, SharedMailbox
+from imailpy.store.sqlite import flag_jobs
 from imailpy.store.sqlite import message_jobs as jobs
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class SqliteMailbox(SharedMailbox):
         by: Any = None,
     ) -> FlagsChanged:
         changed: FlagsChanged = await self._store.work(
-            lambda tx, job: jobs.store(
+            lambda tx, job: flag_jobs.store(
                 tx, self.key, uids, change, unchanged_since, by
             ),
             grows=False,
@@ -204,7 +205,7 @@ class SqliteMailbox(SharedMailbox):
             return list(
                 zip(*(known[column] for column in wanted), strict=True)
             )
-        if self._store.stale:
+        if self._store.upkeep.stale:
             await self._render_again(here, wanted)
         return self._select(here, wanted)
 
@@ -240,7 +241,7 @@ class SqliteMailbox(SharedMailbox):
             if version < RENDERER_VERSION
         }
         if old:
-            await self._store.render(sorted(old))
+            await self._store.upkeep.render(sorted(old))
 
     async def body(self, uid: int) -> IBody | None:
         rows = self._store.read(
