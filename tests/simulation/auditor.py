@@ -90,9 +90,7 @@ class Auditor:
         if taken:
             text = str(dict(sent.results[-1:]).popitem()[1].text)
             texts = {
-                str(reply.text)
-                for _, reply in sent.results
-                if reply.positive
+                str(reply.text) for _, reply in sent.results if reply.positive
             }
             text = texts.pop()
             found = re.search(r"OK (\S+)", text)
@@ -188,9 +186,7 @@ class Auditor:
                 self.problems.append(
                     f"{delivery} for {user}: stored {count} times"
                 )
-        unseen = {
-            key[0] for key in self.maybe_gone if key not in self.copies
-        }
+        unseen = {key[0] for key in self.maybe_gone if key not in self.copies}
         for delivery, (name, recipients) in self.promised.items():
             for user in recipients:
                 if user not in users or stored[user, delivery]:

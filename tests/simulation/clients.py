@@ -213,7 +213,7 @@ class Imap(Protocol):
 
     def close(self) -> None:
         """Be gone."""
-        if not self._gone:
+        if not self._gone and self.transport is not None:
             self.transport.loseConnection()
 
 

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from imailpy.world.simulated import Machine, Universe
+from imailpy.world.simulated.agenda import Crashed
 from tests.simulation.auditor import Auditor, text_of
 from tests.simulation.clients import Reader, Sender
 from tests.simulation.house import USERS, House, quick_passwords, wait
@@ -37,6 +38,7 @@ class Told:
     deliveries: int
     events: int
     lives: int
+    duplicates: int
     simulated_s: float
     fault_points: dict[str, int] = field(factory=dict)
     exits: dict[int, int] = field(factory=dict)
@@ -108,6 +110,7 @@ class History:
 
     Args:
         plan: Plants the faults; by default as the seed says.
+        early: It does so before the first start, not behind it.
     """
 
     def __init__(
@@ -115,7 +118,10 @@ class History:
         seed: int,
         messages: int = 50,
         plan: Callable[[History], None] | None = None,
+        *,
+        early: bool = False,
     ) -> None:
+        self._early = early
         self.seed = seed
         self.messages = messages
         self.chance = random.Random(f"history {seed}")
@@ -144,6 +150,7 @@ class History:
             len(self.auditor.copies),
             self.universe.agenda.events,
             self.house.lives,
+            self.duplicates(),
             self.universe.agenda.elapsed_s,
             dict(self.universe.fault_points),
             dict(self.house.exits),
@@ -151,9 +158,15 @@ class History:
         )
 
     def _run(self) -> None:
-        self.house.start()
+        if self._early:
+            self._plan(self)
+        try:
+            self.house.start()
+        except Crashed:
+            self.house.restart()
         self.house.people()
-        self._plan(self)
+        if not self._early:
+            self._plan(self)
         self.begin()
         self.storm()
         self.faults.calm()
@@ -161,6 +174,10 @@ class History:
         if self.running:
             self.trouble.append(f"{len(self.running)} clients never came to")
         self.account()
+
+    def duplicates(self) -> int:
+        """How many messages other servers have twice."""
+        return 0
 
     # What happens
 

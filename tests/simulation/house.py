@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from argon2 import Parameters, Type
@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from imailpy import config
 from imailpy.dns.fixed import FixedResolver
+from imailpy.errors import ObjectExists
 from imailpy.interfaces.tls import ITls
 from imailpy.realm import passwords
 from imailpy.roof.server import Server
@@ -198,15 +199,26 @@ class House:
         return self.machine.alive
 
     def people(self) -> None:
-        """Make the domain and the accounts."""
+        """Make the domain and the accounts, through crashes too."""
+        made: list[Any] = []
+        while True:
+            making = Deferred.fromCoroutine(self._make_people())
+            making.addBoth(made.append)
+            self.universe.run(60, until=lambda: bool(made) or not self.alive)
+            if self.alive:
+                break
+            made.clear()
+            self.restart()
+        if made != [None]:
+            raise AssertionError(f"no people: {made}")
 
-        async def make() -> None:
-            operations = self.server.operations
+    async def _make_people(self) -> None:
+        operations = self.server.operations
+        with suppress(ObjectExists):
             await operations.domain_add(DOMAIN)
-            for user in USERS:
+        for user in USERS:
+            with suppress(ObjectExists):
                 await operations.account_add(user, PASSWORD, scram=False)
-
-        wait(self.universe, make())
 
     def _write_log(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()

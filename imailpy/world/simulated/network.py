@@ -229,7 +229,7 @@ class SimulatedTransport:
         """The connection is gone."""
         if not self.disconnected:
             self.disconnected = True
-            self._network.open.discard(self)
+            self._network.open.pop(self, None)
             if self.protocol is not None and self.network_alive():
                 self.protocol.connectionLost(Failure(why))
 
@@ -313,7 +313,8 @@ class SimulatedNetwork:
         self.process = process
         self._address = address
         self._next_port = 40000
-        self.open: set[SimulatedTransport] = set()
+        # In the order of their making: a set would have none.
+        self.open: dict[SimulatedTransport, None] = {}
 
     @property
     def ports(self) -> dict[tuple[str, int], _Port]:
@@ -413,8 +414,8 @@ class SimulatedNetwork:
             connected.errback(Failure(ConnectionRefusedError()))
             return
         client = factory.buildProtocol(_address(*there))
-        self.open.add(ours)
-        port.network.open.add(theirs)
+        self.open[ours] = None
+        port.network.open[theirs] = None
         ours.protocol, theirs.protocol = client, server
         port.network.run(server.makeConnection, theirs)
         client.makeConnection(ours)
@@ -427,7 +428,7 @@ class SimulatedNetwork:
 
     def cut_all(self) -> None:
         """The process is gone: its peers see a reset."""
-        for transport in sorted(self.open, key=lambda t: t._host.port):
+        for transport in self.open:
             transport.disconnected = True
             other = transport.other
             if other is not None and other.network_alive():
