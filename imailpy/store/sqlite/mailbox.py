@@ -105,9 +105,9 @@ def _query(columns: tuple[Column, ...], sparse: bool, stale: bool) -> str:
     if any(column.startswith(("e.", "length(e.")) for column in wanted):
         tables += " JOIN emails e ON e.id = m.email"
     if any(column.startswith("r.") for column in wanted) or stale:
-        tables += " JOIN renditions r ON r.blob = m.blob"
+        tables += " JOIN blobs r ON r.id = m.blob"
     if stale:
-        wanted = ["r.version", "r.blob"]
+        wanted = ["r.version", "r.id"]
     among = (
         "m.uid IN (SELECT value FROM carray(?))"
         if sparse

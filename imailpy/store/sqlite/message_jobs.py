@@ -20,7 +20,7 @@ from imailpy.interfaces.store import (
 from imailpy.mail import SystemFlag, UidSet
 from imailpy.message.rendition import Rendition
 from imailpy.store import keywords as words
-from imailpy.store.shared import Effect, FlagRow
+from imailpy.store.shared import Effect, FlagRow, uid_set
 from imailpy.store.sqlite.keeping import Keeping, keep_email
 from imailpy.store.sqlite.mail_jobs import event, find
 from imailpy.store.sqlite.segments import Place
@@ -34,9 +34,9 @@ SEEN = int(SystemFlag.SEEN)
 DELETED = int(SystemFlag.DELETED)
 
 _INSERT_MESSAGE = (
-    "INSERT INTO messages (mailbox, uid, modseq, flags, keywords,"
-    " internal_date, save_date, size_octets, email, blob)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO messages (mailbox, uid, modseq, created_modseq, flags,"
+    " keywords, internal_date, save_date, size_octets, email, blob)"
+    " VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
 )
 # The rows of a range that are there.
 _RANGE = " WHERE mailbox = ? AND uid BETWEEN ? AND ? AND expunged_at IS NULL"
@@ -161,8 +161,6 @@ def append(
                 effect,
             )
         )
-    added = str(UidSet.from_uids(uids))
-    event(tx, account, key, effect.modseq, "append", added)
     tx.effects.append(effect)
     return uids
 
@@ -170,19 +168,39 @@ def append(
 # --- STORE
 
 
-def _counts(tx: Tx, key: int, ranges: Any) -> tuple[int, int]:
-    """(unseen, deleted) among ranges of UIDs."""
-    unseen = deleted = 0
-    for first, last in ranges:
+def _delta(
+    tx: Tx, key: int, uids: UidSet, change: FlagChange
+) -> tuple[int, int]:
+    """By how much (unseen, deleted) will grow; asked before the change."""
+    flags = int(change.flags)
+    if change.mode != "replace" and not flags & (SEEN | DELETED):
+        return 0, 0
+    unseen = deleted = count = 0
+    for first, last in uids.ranges:
         row = tx.execute(
             f"SELECT count(*) FILTER (WHERE flags & {SEEN} = 0),"
-            f" count(*) FILTER (WHERE flags & {DELETED} <> 0)"
+            f" count(*) FILTER (WHERE flags & {DELETED} <> 0), count(*)"
             f" FROM messages{_RANGE}",
             (key, first, last),
         ).fetchone()
         unseen += row[0]
         deleted += row[1]
-    return unseen, deleted
+        count += row[2]
+    seen_bit, deleted_bit = flags & SEEN, flags & DELETED
+    if change.mode == "add":
+        return (
+            -unseen if seen_bit else 0,
+            count - deleted if deleted_bit else 0,
+        )
+    if change.mode == "remove":
+        return (
+            count - unseen if seen_bit else 0,
+            -deleted if deleted_bit else 0,
+        )
+    return (
+        (0 if seen_bit else count) - unseen,
+        (count if deleted_bit else 0) - deleted,
+    )
 
 
 def store(
@@ -201,7 +219,7 @@ def store(
     if unchanged_since is not None:
         refused = _changed_since(tx, key, uids, unchanged_since)
         uids = uids.difference(UidSet.from_uids(refused))
-    before = _counts(tx, key, uids.ranges)
+    delta = _delta(tx, key, uids, change)
     tx.state.touch(account)
     modseq = account.modseq + 1
     rows: list[FlagRow] = []
@@ -211,16 +229,15 @@ def store(
     if not rows:
         return FlagsChanged(UidSet(), account.modseq, refused_set)
     account.modseq = modseq
-    after = _counts(tx, key, uids.ranges)
     tx.state.touch(mailbox)
     mailbox.highest_modseq = modseq
-    mailbox.unseen_n += after[0] - before[0]
-    mailbox.deleted_n += after[1] - before[1]
+    mailbox.unseen_n += delta[0]
+    mailbox.deleted_n += delta[1]
     rows.sort()
     effect = Effect(key, modseq, flags=rows, by=by)
     if change.mode != "remove":
         effect.new_keywords = use_keywords(tx, mailbox, change.keywords)
-    changed = UidSet.from_uids([row[0] for row in rows])
+    changed = uid_set([row[0] for row in rows])
     event(
         tx,
         account,
@@ -338,15 +355,6 @@ def copy(
         (uid, row[1], _respelt(row[2], renamed))
         for uid, row in zip(target_uids, rows, strict=True)
     ]
-    event(
-        tx,
-        account,
-        into.key,
-        effect.modseq,
-        "copy",
-        f"{first}:{into.uid_next - 1}",
-        f"{key}",
-    )
     tx.effects.append(effect)
     return Copied(
         into.uid_validity, tuple(row[0] for row in rows), target_uids
@@ -400,14 +408,15 @@ def _insert_copies(
     below = mailbox.uid_next
     for start, stop in uids.ranges:
         tx.execute(
-            "INSERT INTO messages (mailbox, uid, modseq, flags, keywords,"
-            " internal_date, save_date, size_octets, email, blob)"
-            " SELECT ?, ? + row_number() OVER (ORDER BY uid) - 1, ?, flags,"
-            " keywords, internal_date, ?, size_octets, email, blob"
+            "INSERT INTO messages (mailbox, uid, modseq, created_modseq,"
+            " flags, keywords, internal_date, save_date, size_octets, email,"
+            " blob) SELECT ?, ? + row_number() OVER (ORDER BY uid) - 1, ?, ?,"
+            " flags, keywords, internal_date, ?, size_octets, email, blob"
             f" FROM messages{_RANGE} ORDER BY uid",
             (
                 into.key,
                 at,
+                modseq,
                 modseq,
                 int(tx.now),
                 mailbox.key,
@@ -448,9 +457,7 @@ def move(tx: Tx, key: int, uids: UidSet, target: str, by: Any) -> Copied:
     copied = copy(tx, key, uids, target, moving=True)
     if copied.source:
         # Moving within one mailbox must not take what was just put there.
-        _expunge(
-            tx, key, UidSet.from_uids(copied.source), by, "", counted=False
-        )
+        _expunge(tx, key, uid_set(copied.source), by, "", counted=False)
     return copied
 
 
@@ -494,7 +501,7 @@ def _expunge(
     mailbox.deleted_n -= sum((row[1] & DELETED) != 0 for row in rows)
     mailbox.size_octets -= size
     gone = [row[0] for row in rows]
-    event(tx, account, key, modseq, "expunge", str(UidSet.from_uids(gone)))
+    event(tx, account, key, modseq, "expunge", str(uid_set(gone)))
     tx.effects.append(
         Effect(key, modseq, expunged=gone, size_octets=-size, by=by)
     )

@@ -87,8 +87,15 @@ class SqliteStore:
         self._prepare_directory(settings.current.directory)
         try:
             self._open(settings.current.directory)
-        except BaseException:
+        except BaseException as error:
             self._lock.release()
+            if isinstance(error, apsw.Error | OSError | FlushFailed):
+                # The disk, mostly: a restart may find it well again.
+                refused = StoreRefused(
+                    f"{settings.current.directory}: {error!r}"
+                )
+                refused.exit_code = 75
+                raise refused from error
             raise
 
     # --- opening
@@ -125,10 +132,8 @@ class SqliteStore:
                 self.segments,
                 self.space,
             )
-        except BaseException as error:
+        except BaseException:
             self.connections.writer.close()
-            if isinstance(error, apsw.Error | OSError):
-                raise StoreRefused(f"{directory}: {error!r}") from error
             raise
         self.connections.open_readers(world)
         self.reader = self.connections.reader
@@ -494,7 +499,7 @@ class SqliteStore:
     async def _render_some(self) -> int:
         """Renditions of an older renderer, a hundred a sweep."""
         rows = self.read(
-            "SELECT blob FROM renditions WHERE version < ? LIMIT 100",
+            "SELECT id FROM blobs WHERE version < ? LIMIT 100",
             (RENDERER_VERSION,),
         )
         if rows:
