@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from typing import Any, TypeVar
 
@@ -40,8 +41,11 @@ class RealBatchThread:
         self._process = process
         self._most = most
         self._in_reactor = in_reactor
-        self._waiting: deque[tuple[Any, Deferred[Any]]] = deque()
-        self._change = Condition()
+        # One lock inside, where a condition takes two and makes a third for
+        # every wait: the reactor's thread is the one that would pay.
+        self._waiting: SimpleQueue[tuple[Any, Deferred[Any]] | None] = (
+            SimpleQueue()
+        )
         self._stopping = False
         self._stopped: Deferred[None] = Deferred()
         self._thread = Thread(target=self._work, name=name, daemon=True)
@@ -51,27 +55,21 @@ class RealBatchThread:
         if self._stopping:
             raise ValueError("the thread was stopped")
         waiting: Deferred[Any] = Deferred()
-        with self._change:
-            self._waiting.append((item, waiting))
-            if len(self._waiting) == 1:
-                self._change.notify()
+        self._waiting.put((item, waiting))
         return waiting
 
     def stop(self) -> Deferred[None]:
-        with self._change:
+        if not self._stopping:
             self._stopping = True
-            self._change.notify()
+            self._waiting.put(None)
         return self._stopped
 
     def _work(self) -> None:
-        while True:
-            with self._change:
-                while not self._waiting and not self._stopping:
-                    self._change.wait()
-                if not self._waiting:
-                    break
-                count = min(len(self._waiting), self._most)
-                batch = [self._waiting.popleft() for _ in range(count)]
+        going = True
+        while going:
+            batch, going = self._batch()
+            if not batch:
+                continue
             try:
                 results = self._process([item for item, _ in batch])
             except BaseException as error:  # given on, whatever it is
@@ -86,6 +84,20 @@ class RealBatchThread:
                 ],
             )
         self._in_reactor(self._stopped.callback, None)
+
+    def _batch(self) -> tuple[list[tuple[Any, Deferred[Any]]], bool]:
+        """Wait for one item, take all that are there; False at the end."""
+        batch: list[tuple[Any, Deferred[Any]]] = []
+        entry = self._waiting.get()
+        while entry is not None:
+            batch.append(entry)
+            if len(batch) >= self._most:
+                return batch, True
+            try:
+                entry = self._waiting.get_nowait()
+            except Empty:
+                return batch, True
+        return batch, False
 
 
 @implementer(IPool)

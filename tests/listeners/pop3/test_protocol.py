@@ -34,7 +34,9 @@ class SignInTests(Pop3Case):
 
     def test_greeting(self) -> None:
         """The greeting names neither product version nor system."""
-        self.assertEqual(self.house.client().hear(), b"+OK mx.example.test ready\r\n")
+        self.assertEqual(
+            self.house.client().hear(), b"+OK mx.example.test ready\r\n"
+        )
 
     def test_user_and_pass(self) -> None:
         """The right password opens the maildrop, a wrong one does not."""
