@@ -44,6 +44,8 @@ _SAFE = (
     "PRAGMA mmap_size = 0",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 5000",
+    # What a savepoint changes is noted in memory, not in a temporary file.
+    "PRAGMA temp_store = MEMORY",
 )
 
 
