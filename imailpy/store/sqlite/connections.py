@@ -46,6 +46,8 @@ _SAFE = (
     "PRAGMA mmap_size = 0",
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_MS}",
+    # What a savepoint changes is noted in memory, not in a temporary file.
+    "PRAGMA temp_store = MEMORY",
 )
 
 
