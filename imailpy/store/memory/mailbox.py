@@ -67,6 +67,7 @@ _KEPT: dict[Column, Callable[[Kept], Any]] = {
     Column.BODYSTRUCTURE: lambda kept: kept.rendition.bodystructure,
     Column.SENT_DATE: lambda kept: kept.rendition.sent_date,
     Column.LISTED_FIELDS: lambda kept: kept.rendition.listed_fields,
+    Column.COMPLETE: lambda kept: int(kept.rendition.header_complete),
     Column.STRUCTURE: lambda kept: kept.rendition.structure,
     Column.PREVIEW: lambda kept: kept.rendition.preview,
     Column.PREFIX_SIZE: lambda kept: len(kept.prefix),
@@ -221,6 +222,12 @@ class MemoryMailbox(SharedMailbox):
             for uid in self.present(among)
             if self.flags(uid)[0] & SystemFlag.DELETED
         ]
+        self._remove(gone, by)
+        return gone
+
+    async def remove(self, uids: UidSet, *, by: Any = None) -> Sequence[int]:
+        self._check_here()
+        gone = self.present(uids)
         self._remove(gone, by)
         return gone
 
