@@ -209,6 +209,25 @@ class MailboxContract(Base):
         self.assertIsNone(result_of(box.body(3)))
         self.assertEqual(result_of(box.rows(UidSet.of(3), [Column.UID])), [])
 
+    def test_remove(self) -> None:
+        """Messages are removed whatever their flags, and nothing else is."""
+        box = self.open()
+        self.append(box, 5)
+        self.store_flags(box, UidSet.of(2), "add", DELETED)
+        used = result_of(self.mail().used_octets())
+        watch = Watcher()
+        box.attach(watch)
+        gone = result_of(box.remove(UidSet.of(1, 4, 9), by=watch))
+        self.assertEqual(list(gone), [1, 4])
+        self.assertEqual(list(box.uids), [2, 3, 5])
+        [change] = watch.changes
+        self.assertEqual((change.expunged, change.by), ((1, 4), watch))
+        self.assertEqual(change.modseq, box.info.highest_modseq)
+        self.assertEqual((box.info.exists, box.info.deleted), (3, 1))
+        self.assertLess(result_of(self.mail().used_octets()), used)
+        self.assertEqual(list(result_of(box.remove(UidSet.of(1)))), [])
+        self.assertEqual(len(watch.changes), 1)
+
     def test_many_expunged(self) -> None:
         """Expunging very many keeps order, flags and counts right."""
         box = self.open()

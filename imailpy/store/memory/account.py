@@ -138,7 +138,7 @@ class Mail:
             moved = box.copy_now(
                 UidSet(((1, 2**32 - 1),)), target.info.name, moving=True
             )
-            box.remove(moved.source, None, counted=False)
+            box.take_out(moved.source, None, counted=False)
             return
         if is_below(new, old):
             raise MailboxNameRefused("a mailbox cannot be below itself")

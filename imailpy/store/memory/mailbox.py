@@ -59,6 +59,7 @@ _KEPT: dict[Column, Callable[[Kept], Any]] = {
     Column.BODYSTRUCTURE: lambda kept: kept.rendition.bodystructure,
     Column.SENT_DATE: lambda kept: kept.rendition.sent_date,
     Column.LISTED_FIELDS: lambda kept: kept.rendition.listed_fields,
+    Column.COMPLETE: lambda kept: int(kept.rendition.header_complete),
     Column.STRUCTURE: lambda kept: kept.rendition.structure,
     Column.PREVIEW: lambda kept: kept.rendition.preview,
     Column.PREFIX_SIZE: lambda kept: len(kept.prefix),
@@ -201,7 +202,7 @@ class MemoryMailbox(SharedMailbox):
     ) -> Copied:
         self._check_here()
         copied = self.copy_now(uids, target, moving=True)
-        self.remove(copied.source, by, counted=False)
+        self.take_out(copied.source, by, counted=False)
         return copied
 
     async def expunge(
@@ -214,10 +215,16 @@ class MemoryMailbox(SharedMailbox):
             for uid in self.present(among)
             if self.flags(uid)[0] & SystemFlag.DELETED
         ]
-        self.remove(gone, by)
+        self.take_out(gone, by)
         return gone
 
-    def remove(
+    async def remove(self, uids: UidSet, *, by: Any = None) -> Sequence[int]:
+        self._check_here()
+        gone = self.present(uids)
+        self.take_out(gone, by)
+        return gone
+
+    def take_out(
         self, gone: Sequence[int], by: Any, counted: bool = True
     ) -> None:
         """Take messages out; `counted`: they no longer count as used."""

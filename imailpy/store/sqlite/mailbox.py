@@ -27,6 +27,7 @@ from imailpy.store.bodies import JoinedBody
 from imailpy.store.shared import Effect, SharedMailbox
 from imailpy.store.sqlite import flag_jobs
 from imailpy.store.sqlite import message_jobs as jobs
+from imailpy.store.sqlite.keeping import COMPLETE
 
 if TYPE_CHECKING:
     from imailpy.store.sqlite.store import SqliteStore
@@ -48,6 +49,7 @@ _COLUMNS: dict[Column, str] = {
     Column.BODYSTRUCTURE: "r.bodystructure",
     Column.SENT_DATE: "r.sent_date",
     Column.LISTED_FIELDS: "r.listed_fields",
+    Column.COMPLETE: f"r.marks & {COMPLETE}",
     Column.STRUCTURE: "r.structure",
     Column.PREVIEW: "r.preview",
     Column.PREFIX_SIZE: "length(e.prefix)",
@@ -187,6 +189,12 @@ class SqliteMailbox(SharedMailbox):
     ) -> Sequence[int]:
         gone: list[int] = await self._store.work(
             lambda tx, job: jobs.expunge(tx, self.key, uids, by), grows=False
+        )
+        return gone
+
+    async def remove(self, uids: UidSet, *, by: Any = None) -> Sequence[int]:
+        gone: list[int] = await self._store.work(
+            lambda tx, job: jobs.remove(tx, self.key, uids, by), grows=False
         )
         return gone
 

@@ -308,6 +308,11 @@ def expunge(tx: Tx, key: int, uids: UidSet | None, by: Any) -> Sequence[int]:
     return _expunge(tx, key, among, by, f" AND flags & {DELETED} <> 0")
 
 
+def remove(tx: Tx, key: int, uids: UidSet, by: Any) -> Sequence[int]:
+    """Remove messages whatever their flags; gives the UIDs that went."""
+    return _expunge(tx, key, uids, by, "")
+
+
 def _expunge(
     tx: Tx,
     key: int,
