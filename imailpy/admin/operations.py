@@ -34,6 +34,18 @@ class BadRequest(MailError):
     temporary = False
 
 
+def complaint_of(error: MailError) -> str:
+    """
+    Tell an operator what went wrong.
+
+    Whoever may ask owns the store: where `public` is but the stock phrase of
+    its kind, `private` is told too, and names the object that is meant.
+    """
+    if error.public != type(error).public:
+        return error.public
+    return f"{error.public}: {error.private}"
+
+
 @frozen
 class ServerDoors:
     """

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import ensureDeferred
 
+from imailpy.admin.operations import complaint_of
 from imailpy.cli.door import EX_PROBLEMS, EX_TEMPFAIL, Failed
 from imailpy.errors import MailError
 from imailpy.tap import open_operations
@@ -43,5 +44,5 @@ def perform(
     if isinstance(answers[-1], MailError):
         error = answers[-1]
         code = EX_TEMPFAIL if error.temporary else EX_PROBLEMS
-        raise Failed(f"{error.public} ({error.private})", code)
+        raise Failed(complaint_of(error), code)
     return answers[-1]
