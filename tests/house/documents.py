@@ -53,7 +53,9 @@ def order(transitions: Transitions) -> str:
     """Spell a table of commands: which moves a session where."""
     states = list(type(next(iter(transitions))[0]))
     states = [
-        state for state in states if any(key[0] is state for key in transitions)
+        state
+        for state in states
+        if any(key[0] is state for key in transitions)
     ]
     rows = []
     for verb in dict.fromkeys(verb for _, verb in transitions):
@@ -108,9 +110,7 @@ def documents() -> list[Path]:
 def filled(text: str) -> str:
     """Give a document with its made parts as they are now."""
     return _PART.sub(
-        lambda found: (
-            f"{found[1]}{PARTS[found[2]]()}\n{found[3]}"
-        ),
+        lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}",
         text,
     )
 
