@@ -553,7 +553,8 @@ class Log:
     )
     format: LogFormat = setting(
         "text or json. Where twistd has a --logger, that one decides: "
-        "imailpy.admin.journal.text_lines or imailpy.admin.journal.json_lines.",
+        "imailpy.admin.journal.text_lines or "
+        "imailpy.admin.journal.json_lines.",
         LogFormat.TEXT,
     )
 
