@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from imailpy.errors import MailError, ObjectNotFound
+from imailpy.errors import MailError, ObjectNotFound, StoreRefused
 from imailpy.interfaces.directory import Account, AccountSecrets, Alias, Domain
 from imailpy.interfaces.queue import QueueRow, QueueState
 from imailpy.interfaces.store import IStore
@@ -43,6 +43,8 @@ def complaint_of(error: MailError) -> str:
     """
     if error.public != type(error).public:
         return error.public
+    if isinstance(error, StoreRefused):
+        return error.private
     return f"{error.public}: {error.private}"
 
 
