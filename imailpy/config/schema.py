@@ -51,12 +51,10 @@ class LogFormat(Enum):
 
 
 class LogLevel(Enum):
-    """From which level on something is logged."""
+    """How much is logged."""
 
     DEBUG = "debug"
     INFO = "info"
-    WARN = "warn"
-    ERROR = "error"
 
 
 class BareLineEnds(Enum):
@@ -553,8 +551,16 @@ class Pop3:
 class Log:
     """The log. No body, subject or password is ever in it."""
 
-    level: LogLevel = setting("debug, info, warn or error.", LogLevel.INFO)
-    format: LogFormat = setting("text or json.", LogFormat.TEXT)
+    level: LogLevel = setting(
+        "info, or debug: every decision, those too that let something pass.",
+        LogLevel.INFO,
+    )
+    format: LogFormat = setting(
+        "text or json. Where twistd has a --logger, that one decides: "
+        "imailpy.admin.journal.text_lines or "
+        "imailpy.admin.journal.json_lines.",
+        LogFormat.TEXT,
+    )
 
 
 @frozen
