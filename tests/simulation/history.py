@@ -147,7 +147,7 @@ class History:
             self.seed,
             self.trouble + self.auditor.problems,
             self.universe.trace_hash,
-            len(self.auditor.copies),
+            self.copies(),
             self.universe.agenda.events,
             self.house.lives,
             self.duplicates(),
@@ -174,6 +174,10 @@ class History:
         if self.running:
             self.trouble.append(f"{len(self.running)} clients never came to")
         self.account()
+
+    def copies(self) -> int:
+        """How many copies were delivered."""
+        return len(self.auditor.copies)
 
     def duplicates(self) -> int:
         """How many messages other servers have twice."""
