@@ -75,6 +75,7 @@ class Auditor:
         maybe_gone: Those of which the EXPUNGE was asked for.
         gone: Those of which it was acknowledged.
         failed: (delivery id, recipient) -> reports of its failure.
+        deferred: Code of a temporary refusal -> how often it was heard.
         problems: What was not kept of what was promised.
     """
 
@@ -84,6 +85,7 @@ class Auditor:
     maybe_gone: set[tuple[str, str, int]] = field(factory=set)
     gone: set[tuple[str, str, int]] = field(factory=set)
     failed: Counter[tuple[str, str]] = field(factory=Counter)
+    deferred: Counter[int] = field(factory=Counter)
     validity: dict[tuple[str, str], int] = field(factory=dict)
     uid_next: dict[tuple[str, str], int] = field(factory=dict)
     last: dict[str, list[tuple[int, bytes]]] = field(factory=dict)
@@ -109,7 +111,9 @@ class Auditor:
             if reply.positive:
                 taken.append(address)
                 again.discard(address)
-            elif not reply.temporary:
+            elif reply.temporary:
+                self.deferred[reply.code] += 1
+            else:
                 self.problems.append(f"{name}: {address}: refused: {reply}")
                 again.discard(address)
         if taken:

@@ -42,6 +42,7 @@ class Told:
     simulated_s: float
     fault_points: dict[str, int] = field(factory=dict)
     exits: dict[int, int] = field(factory=dict)
+    deferred: dict[int, int] = field(factory=dict)
     log: list[str] = field(factory=list)
 
 
@@ -154,6 +155,7 @@ class History:
             self.universe.agenda.elapsed_s,
             dict(self.universe.fault_points),
             dict(self.house.exits),
+            dict(self.auditor.deferred),
             self.house.log + self.faults.happened,
         )
 

@@ -103,13 +103,13 @@ class Outbound(History):
                 self.trouble.append(f"{delivery}: {address}: {count} reports")
             if self.peer.taken[delivery, address]:
                 self.trouble.append(f"{delivery}: {address}: taken, reported")
-        if self.house.lives == 1 and not self.broke:
-            # Nothing of ours failed: only what the other server forgot to
-            # confirm has come twice.
-            if self.duplicates() != self.peer.lost:
-                self.trouble.append(
-                    f"{self.duplicates()} duplicates, {self.peer.lost} lost"
-                )
+        quiet = self.house.lives == 1 and not self.broke
+        # Where nothing of ours failed only that has come twice which the
+        # other server did not confirm.
+        if quiet and self.duplicates() != self.peer.lost:
+            self.trouble.append(
+                f"{self.duplicates()} duplicates, {self.peer.lost} lost"
+            )
         for delivery, (name, recipients) in self.auditor.promised.items():
             for address in recipients:
                 self.recipient(delivery, name, address)

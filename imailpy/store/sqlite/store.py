@@ -87,8 +87,11 @@ class SqliteStore:
         self._prepare_directory(settings.current.directory)
         try:
             self._open(settings.current.directory)
-        except BaseException:
+        except BaseException as error:
             self._lock.release()
+            if isinstance(error, apsw.Error | OSError):
+                directory = settings.current.directory
+                raise StoreRefused(f"{directory}: {error!r}") from error
             raise
 
     # --- opening
@@ -125,10 +128,8 @@ class SqliteStore:
                 self.segments,
                 self.space,
             )
-        except BaseException as error:
+        except BaseException:
             self.connections.writer.close()
-            if isinstance(error, apsw.Error | OSError):
-                raise StoreRefused(f"{directory}: {error!r}") from error
             raise
         self.connections.open_readers(world)
         self.reader = self.connections.reader
