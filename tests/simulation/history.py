@@ -91,6 +91,20 @@ class Faults:
 
         self.house.machine.disk.platter.fault = change
 
+    def full_disk(self, first: int, count: int) -> None:
+        """No room for writes number `first` to `first + count`."""
+        done = [0]
+
+        def change(operation: str, path: str) -> None:
+            if operation not in ("write", "create"):
+                return
+            done[0] += 1
+            if first <= done[0] < first + count:
+                self.happened.append(f"no room for {operation} {path}")
+                raise OSError(28, "No space left on device", path)
+
+        self.house.machine.disk.platter.fault = change
+
     def calm(self) -> None:
         """No more faults."""
         self.universe.at_fault_point = lambda machine, name: None

@@ -79,6 +79,16 @@ class FiftyMessagesTests(SynchronousTestCase):
         self.assertGreaterEqual(ended, 5)
         self.assertGreaterEqual(answered, 5)
 
+    def test_full_disk(self) -> None:
+        """While there is no room 452 is answered, and nothing is lost."""
+        answered = 0
+        for seed in range(4):
+            told = History(seed, plan=_no_room).run()
+            self.assertKept(told)
+            self.assertEqual(told.lives, 1)
+            answered += told.deferred.get(452, 0)
+        self.assertGreater(answered, 0)
+
     def test_lying_disk_is_found_out(self) -> None:
         """A disk whose flushes do nothing loses mail, and it is noticed."""
         self.patch(Inode, "sync", lambda inode: None)
@@ -120,6 +130,13 @@ class FailedSync(History):
     def __init__(self, seed: int) -> None:
         super().__init__(seed, plan=_fail_sync)
 
+    def storm(self) -> None:
+        """Should it live on, the power fails a little later all the same."""
+        super().storm()
+        if self.house.lives == 1:
+            self.house.machine.power_cut()
+            self.recover()
+
     def recover(self) -> None:
         """Start again, on the same disk; the power goes a little later."""
         self.faults.calm()
@@ -132,6 +149,13 @@ class FailedSync(History):
             self.house.machine.power_cut()
         self.faults.calm()
         self.house.restart()
+
+
+def _no_room(history: History) -> None:
+    chance = history.chance
+    history.faults.full_disk(
+        chance.randrange(1, 400), chance.choice((1, 3, 20, 100))
+    )
 
 
 def _fail_sync(history: History) -> None:
