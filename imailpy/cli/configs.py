@@ -26,7 +26,7 @@ def add_to(main: click.Group) -> None:
         Exits with 78 when something is. The server need not run.
         """
         path = file or door.config
-        load_config(path)
+        load_config(path, whole=True)
         answer(door, {"file": path, "fine": True}, f"{path}: fine")
 
     @config.command("example")

@@ -8,7 +8,7 @@ from twisted.internet import task
 from twisted.internet.defer import ensureDeferred
 
 from imailpy.cli.door import EX_PROBLEMS, EX_TEMPFAIL, Failed
-from imailpy.errors import MailError
+from imailpy.errors import MailError, StoreRefused
 from imailpy.tap import open_operations
 
 
@@ -43,5 +43,7 @@ def perform(
     if isinstance(answers[-1], MailError):
         error = answers[-1]
         code = EX_TEMPFAIL if error.temporary else EX_PROBLEMS
+        if isinstance(error, StoreRefused):
+            code = error.exit_code
         raise Failed(f"{error.public} ({error.private})", code)
     return answers[-1]

@@ -550,7 +550,10 @@ class Log:
     """The log. No body, subject or password is ever in it."""
 
     level: LogLevel = setting("debug, info, warn or error.", LogLevel.INFO)
-    format: LogFormat = setting("text or json.", LogFormat.TEXT)
+    format: LogFormat = setting(
+        "text or json; twistd's --logger and --syslog have their own.",
+        LogFormat.TEXT,
+    )
 
 
 @frozen

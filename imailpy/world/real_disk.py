@@ -38,9 +38,11 @@ def _open(path: str, flags: int) -> int:
     return descriptor
 
 
-def _check_secret(status: os.stat_result, path: str) -> None:
+def _check_secret(
+    status: os.stat_result, path: str, users: tuple[int, ...]
+) -> None:
     """Refuse a secret that others may read or have put there."""
-    if status.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in users:
         raise OSError(errno.EPERM, "owned by another user", path)
     if status.st_mode & 0o077:
         raise OSError(
@@ -88,7 +90,16 @@ class _Lock:
 
 @implementer(IDisk)
 class RealDisk:
-    """Files below directories of ours."""
+    """
+    Files below directories of ours.
+
+    Args:
+        user: The one that the process becomes after its start as root: its
+            secrets are ours already.
+    """
+
+    def __init__(self, user: int | None = None) -> None:
+        self._later = () if user is None else (user,)
 
     sqlite_vfs: str | None = None
     single_connection = False
@@ -121,7 +132,8 @@ class RealDisk:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EPERM, "not a regular file", path)
             if private:
-                _check_secret(status, path)
+                users = (0, os.geteuid(), *self._later)
+                _check_secret(status, path, users)
             octets = file.read(most_octets + 1)
         if len(octets) > most_octets:
             raise OSError(errno.EFBIG, "too large", path)
