@@ -23,7 +23,6 @@ from imailpy.admin.journal import observer
 from imailpy.config import ConfigError, Configuration, load
 from imailpy.config.demo import PORT_OFFSET
 from imailpy.errors import MailError, StoreRefused
-from imailpy.world.real_disk import RealDisk
 from imailpy.world.real_log import open_log
 
 EX_PROBLEMS = 1
@@ -53,10 +52,10 @@ def _leave(code: int, text: str) -> NoReturn:
     raise Left(code, text)
 
 
-def _read(path: str, user: int | None = None) -> Configuration:
+def _read(path: str) -> Configuration:
     """Read a configuration, or exit with 78 and every complaint."""
     try:
-        return load(path, RealDisk(user))
+        return load(path)
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(EX_CONFIG) from None
@@ -111,14 +110,7 @@ class Options(usage.Options):
             raise usage.UsageError("--euid is refused: use --uid")
         if self["demo"] is not None:
             self["config"] = self._write_demo()
-        self["configuration"] = _read(self["config"], self.user)
-
-    @property
-    def user(self) -> int | None:
-        """As whom the server goes on after its start."""
-        parent: Any = self.parent or {}
-        user: int | None = parent.get("uid")
-        return user
+        self["configuration"] = _read(self["config"])
 
     def _write_demo(self) -> str:
         from imailpy.roof import demo
@@ -214,9 +206,7 @@ def makeService(options: Options) -> Any:
         def tell(found: dict[str, int]) -> str:
             return demo.instructions(found, directory, imailctl)
 
-    server = _server(
-        options["config"], configuration, options.user, **server_options
-    )
+    server = _server(options["config"], configuration, **server_options)
     return _Roof(server, tell, _observer(write, configuration.log))
 
 
@@ -263,28 +253,23 @@ def _observer(write: Callable[[bytes], object] | None, told: Any) -> Any:
     )
 
 
-def make_service(path: str, user: int | None = None) -> Any:
+def make_service(path: str) -> Any:
     """
     Make the server of a configuration file, for a `.tac`.
 
     Exits with 78 and every complaint when the file is wrong. Its log goes
     to Twisted's logger.
-
-    Args:
-        user: As whom the process goes on after a start as root.
     """
-    return _Roof(_server(path, _read(path, user), user))
+    return _Roof(_server(path, _read(path)))
 
 
-def _server(
-    path: str, configuration: Configuration, user: int | None, **more: Any
-) -> Any:
+def _server(path: str, configuration: Configuration, **more: Any) -> Any:
     from twisted.internet import reactor
 
     from imailpy.roof.server import Server
     from imailpy.world.real import RealWorld
 
-    world = RealWorld(reactor, configuration.server.host_name or None, user)
+    world = RealWorld(reactor, configuration.server.host_name or None)
     world.end_well()
     return Server(world, configuration, lambda: load(path), **more)
 

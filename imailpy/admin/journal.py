@@ -103,7 +103,6 @@ class Journal:
         sink: Gets (event, plain facts); Twisted's logger unless given.
         count: Called with the name of every event.
         verbose: Whether what was simply accepted has lines of its own, too.
-        least: Events below this level are counted, not logged.
     """
 
     log = Logger(namespace="imailpy")
@@ -113,13 +112,10 @@ class Journal:
         sink: Sink | None = None,
         count: Callable[[str], None] | None = None,
         verbose: bool = False,
-        least: Any = LogLevel.info,
     ) -> None:
         self._sink = self._to_logger if sink is None else sink
         self._count = count
         self.verbose = verbose
-        # None: everything is logged, which is the usual case.
-        self._least = least if least > LogLevel.info else None
 
     def record(
         self,
@@ -131,8 +127,6 @@ class Journal:
     ) -> None:
         if self._count is not None:
             self._count(event)
-        if self._least is not None and level_of(event) < self._least:
-            return
         self._sink(
             event,
             spell_out({"session": session_id, "message": message_id, **facts}),

@@ -26,7 +26,7 @@ def add_to(main: click.Group) -> None:
         Exits with 78 when something is. The server need not run.
         """
         path = file or door.config
-        load_config(path, whole=True)
+        load_config(path)
         answer(door, {"file": path, "fine": True}, f"{path}: fine")
 
     @config.command("example")
@@ -36,4 +36,4 @@ def add_to(main: click.Group) -> None:
         from imailpy.config import example
 
         text = example()
-        answer(door, {"example": text}, text)
+        answer(door, {"example": text}, text.rstrip("\n"))

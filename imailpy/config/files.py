@@ -19,14 +19,9 @@ from imailpy.mail import Secret
 from imailpy.world.real_disk import RealDisk
 
 
-def load(
-    path: str, disk: IDisk | None = None, *, look: bool = True
-) -> Configuration:
+def load(path: str, disk: IDisk | None = None) -> Configuration:
     """
     Read a configuration file and all that can be known to be wrong with it.
-
-    Args:
-        look: Whether to look at the files that it names, too.
 
     Raises:
         ConfigError: With every complaint.
@@ -41,7 +36,7 @@ def load(
         raise ConfigError(
             [Complaint(line, 1, "", "not UTF-8; save it as UTF-8", path)]
         ) from None
-    return parse(text, path, disk if look else None)
+    return parse(text, path, disk)
 
 
 def parse(

@@ -158,8 +158,7 @@ class Server(TwistedService):
             )
             self._last_lines = sink.flush
         verbose = told.level is LogLevel.DEBUG
-        least = LEVELS[told.level]
-        return Journal(sink, self._count, verbose, least)
+        return Journal(sink, self._count, verbose)
 
     def _count(self, event: str) -> None:
         if self.meters is not None:

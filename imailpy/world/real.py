@@ -93,19 +93,13 @@ class RealWorld:
     Args:
         reactor: Twisted's; handed in, so that nobody installs one by
             importing this.
-        user: As which the process goes on after a start as root.
     """
 
-    def __init__(
-        self,
-        reactor: Any,
-        host_name: str | None = None,
-        user: int | None = None,
-    ) -> None:
+    def __init__(self, reactor: Any, host_name: str | None = None) -> None:
         self._reactor = reactor
         self.clock: IClock = RealClock(reactor)
         self.network: INetwork = RealNetwork(reactor)
-        self.disk = RealDisk(user)
+        self.disk = RealDisk()
         self.random: IRandom = RealRandom()
         self.threads = RealThreads(reactor)
         self.host_name = host_name or socket.getfqdn()

@@ -38,11 +38,14 @@ def _open(path: str, flags: int) -> int:
     return descriptor
 
 
-def _check_secret(
-    status: os.stat_result, path: str, users: tuple[int, ...]
-) -> None:
-    """Refuse a secret that others may read or have put there."""
-    if status.st_uid not in users:
+def _check_secret(status: os.stat_result, path: str) -> None:
+    """
+    Refuse a secret that others may read or have put there.
+
+    Root may look at the key of the user that the server runs as: `twistd
+    --uid` reads it before it gives up root's rights, and again after.
+    """
+    if os.geteuid() not in (0, status.st_uid) and status.st_uid != 0:
         raise OSError(errno.EPERM, "owned by another user", path)
     if status.st_mode & 0o077:
         raise OSError(
@@ -90,16 +93,7 @@ class _Lock:
 
 @implementer(IDisk)
 class RealDisk:
-    """
-    Files below directories of ours.
-
-    Args:
-        user: The one that the process becomes after its start as root: its
-            secrets are ours already.
-    """
-
-    def __init__(self, user: int | None = None) -> None:
-        self._later = () if user is None else (user,)
+    """Files below directories of ours."""
 
     sqlite_vfs: str | None = None
     single_connection = False
@@ -132,8 +126,7 @@ class RealDisk:
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EPERM, "not a regular file", path)
             if private:
-                users = (0, os.geteuid(), *self._later)
-                _check_secret(status, path, users)
+                _check_secret(status, path)
             octets = file.read(most_octets + 1)
         if len(octets) > most_octets:
             raise OSError(errno.EFBIG, "too large", path)

@@ -206,7 +206,7 @@ class PrivilegeTests(TwistdCase):
             "from twisted.application.service import Application\n"
             "from imailpy.tap import make_service\n"
             "application = Application('mail')\n"
-            f"make_service({there.config!r}, {self.nobody.pw_uid})"
+            f"make_service({there.config!r})"
             ".setServiceParent(application)\n",
             encoding="utf-8",
         )
@@ -323,7 +323,9 @@ class ExitCodeTests(TwistdCase):
         )
         self.assertEqual(code, 1)
         self.assertIn("open to others", output)
-        self.assertFalse(os.path.exists(f"{there.folder}/pid"))
+        # It tells its parent first.
+        pid = f"{there.folder}/pid"
+        wait_for("the pid file to go", lambda: not os.path.exists(pid), 10)
 
     def test_help(self) -> None:
         """twistd lists the plugin, and the plugin its options."""
@@ -488,9 +490,14 @@ class LogTests(TwistdCase):
         self.assertTrue(any(" server.started " in line for line in lines))
 
     def test_level(self) -> None:
-        """level = "warn": a quiet day leaves nothing."""
-        there = self.install(more='[log]\nlevel = "warn"\n')
-        self.assertEqual(self.lines(there), [])
+        """level = "debug": what was simply accepted is told, too."""
+        there = self.install(more='[log]\nlevel = "debug"\n')
+        accepted = [
+            line
+            for line in self.lines(there)
+            if "verdict=accept" in line and "rule=hello." in line
+        ]
+        self.assertTrue(accepted)
 
     def test_logger_of_twistd(self) -> None:
         """twistd --logger takes our own observers."""
