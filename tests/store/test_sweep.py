@@ -87,6 +87,40 @@ class SweepTests(Case):
         result_of(self.store.sweep())
         self.assertEqual(self.count("messages"), 0)
 
+    def test_D6_no_period_when_room_is_wanted(self) -> None:
+        """Below the guard an expunged message makes room at once."""
+        current = evolve(
+            self.settings.current,
+            undelete_s=86_400.0,
+            blob_grace_s=3600.0,
+            sweep_every_s=60.0,
+        )
+        self.settings.change(current)
+        deliver(self.store, ALICE)
+        self.drop(self.open(), ALL)
+        result_of(self.store.sweep())
+        self.assertEqual(self.count("messages"), 1)
+        self.settings.change(evolve(current, min_free_octets=1 << 60))
+        result_of(self.store.sweep())
+        for table in ("messages", "emails", "blobs", "extents"):
+            self.assertEqual(self.count(table), 0, table)
+
+    def test_D6_looks_at_the_room_every_few_seconds(self) -> None:
+        """A full disk does not wait for the next sweep."""
+        current = evolve(
+            self.settings.current, undelete_s=86_400.0, sweep_every_s=60.0
+        )
+        self.settings.change(current)
+        self.store.upkeep.plan()
+        deliver(self.store, ALICE)
+        self.drop(self.open(), ALL)
+        self.world.reactor.pump([1.0] * 20)
+        self.assertEqual(self.count("messages"), 1)
+        self.settings.change(evolve(current, min_free_octets=1 << 60))
+        self.world.reactor.pump([1.0] * 6)
+        self.assertEqual(self.count("messages"), 0)
+        self.store.upkeep.stop()
+
     def test_same_body_is_kept_once(self) -> None:
         """One body in an account is kept once, and never shared by two."""
         octets = b"A: b\r\n\r\n" + b"z" * 50_000
