@@ -35,7 +35,15 @@ class FullDiskTests(SynchronousTestCase):
         os.rmdir(self.there.data)
         os.mkdir(self.there.data)
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "none", self.there.data],
+            [
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                "size=64m,mode=700",
+                "none",
+                self.there.data,
+            ],
             capture_output=True,
             text=True,
         )
