@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import secrets
@@ -110,7 +111,33 @@ class RealWorld:
 
         signal.signal(signal.SIGHUP, heard)
 
+    def end_well(self) -> None:
+        """
+        Have SIGTERM end the process with exit code 0, once it has stopped.
+
+        Twisted would have it die by the signal after all was finished,
+        which tells those who watch it nothing about whether it was.
+        """
+
+        def heard(*_: object) -> None:
+            self._reactor.callFromThread(self._stop)
+
+        def install() -> None:
+            signal.signal(signal.SIGTERM, heard)
+
+        self._reactor.callWhenRunning(install)
+
+    def _stop(self) -> None:
+        if self._reactor.running:
+            self._reactor.stop()
+
     def harden(self) -> None:
+        if len({*os.getresuid()}) > 1 or len({*os.getresgid()}) > 1:
+            raise PermissionError(
+                errno.EPERM,
+                "the way back to root is open: use --uid and --gid, "
+                "not --euid",
+            )
         os.umask(0o077)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

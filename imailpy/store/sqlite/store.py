@@ -20,6 +20,7 @@ from zope.interface import implementer
 from imailpy.errors import (
     MailError,
     OutcomeUnknown,
+    StoreForbidden,
     StoreLocked,
     StoreRefused,
     StoreUnavailable,
@@ -110,6 +111,8 @@ class SqliteStore:
             raise StoreLocked(
                 f"{directory} is in use by another process"
             ) from error
+        except PermissionError as error:
+            raise StoreForbidden(f"{directory}: {error}") from error
         except OSError as error:
             raise StoreRefused(f"{directory}: {error}") from error
 
