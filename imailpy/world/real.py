@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import secrets
@@ -111,6 +112,10 @@ class RealWorld:
         signal.signal(signal.SIGHUP, heard)
 
     def harden(self) -> None:
+        # What was imported stays; what comes and goes has no cycles but
+        # those of failures, so a look at it now and then is enough.
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
         os.umask(0o077)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
