@@ -317,6 +317,9 @@ class IWorld(Interface):
         dumps, no debugger of another user [SECURITY B15.8].
         """
 
+    def longest_callback_s() -> float:
+        """Give the seconds for which one callback held the reactor most."""
+
     def fault_point(name: str) -> None:
         """
         A named place where a simulated machine may crash or fail.
