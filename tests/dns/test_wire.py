@@ -140,6 +140,20 @@ class HostileTests(SynchronousTestCase):
             pointer = struct.pack("!H", 0xC000 | target)
             self.refused(raw(self.record(pointer, A, bytes(4)), 1))
 
+    def test_B11_1_name_that_runs_into_its_pointer(self) -> None:
+        """A pointer leads to a name that ended before it, never to one that
+        goes on over the pointer's own octets."""
+        # The label of 2 octets is the pointer that led to it.
+        pointer = b"\x01\x02\xc0\x1e\x00"
+        self.refused(raw(self.record(pointer, A, bytes(4)), 1))
+        data = b"\0\x0a\x0a\xc0\x2a" + b"x" * 8 + b"\0"
+        self.refused(raw(self.record(b"\xc0\x0c", MX, data), 1))
+
+    def test_B11_1_misplaced_records(self) -> None:
+        """OPT and TSIG stand in the additional section or nowhere."""
+        for kind in (41, 250):
+            self.refused(raw(self.record(b"\0", kind, b""), 1))
+
     def test_B11_1_long_chain_of_pointers(self) -> None:
         """A chain of thousands of pointers backwards is refused soon."""
         data = b"\x01a\x00" + b"".join(
