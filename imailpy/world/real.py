@@ -27,6 +27,8 @@ from imailpy.world.real_network import RealNetwork
 from imailpy.world.real_threads import RealThreads
 
 PR_SET_DUMPABLE = 4
+# Seconds from `die` to the end, whatever still wants to finish.
+LONGEST_DEATH_S = 3.0
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -126,13 +128,17 @@ class RealWorld:
         """
         Stop the reactor, and have the process exit with `exit_code`.
 
-        `_exitWithCode` is set through twistd's own way out: the reactor's
-        last system event trigger exits, after everything else has stopped.
+        Callable from any thread. What has an answer still gets it, but
+        nothing may keep the process for long: `LONGEST_DEATH_S`.
         """
         self.exit_code = exit_code
         os.write(2, f"imailpy: {reason}: exit {exit_code}\n".encode())
-        self._reactor.addSystemEventTrigger(
-            "after", "shutdown", os._exit, exit_code
-        )
-        if self._reactor.running:
-            self._reactor.callFromThread(self._reactor.stop)
+        self._reactor.callFromThread(self._end)
+
+    def _end(self) -> None:
+        reactor = self._reactor
+        leave = (os._exit, self.exit_code)
+        reactor.addSystemEventTrigger("after", "shutdown", *leave)
+        reactor.callLater(LONGEST_DEATH_S, *leave)
+        if reactor.running:
+            reactor.stop()

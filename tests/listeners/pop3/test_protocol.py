@@ -34,7 +34,9 @@ class SignInTests(Pop3Case):
 
     def test_greeting(self) -> None:
         """The greeting names neither product version nor system."""
-        self.assertEqual(self.house.client().hear(), b"+OK mx.example.test ready\r\n")
+        self.assertEqual(
+            self.house.client().hear(), b"+OK mx.example.test ready\r\n"
+        )
 
     def test_user_and_pass(self) -> None:
         """The right password opens the maildrop, a wrong one does not."""
@@ -199,6 +201,15 @@ class MaildropTests(Pop3Case):
         self.assertEqual(gate.avatar.logged_out, 1)
         self.assertEqual(self.house.factory.connections, set())
 
+    def test_half_closed_then_gone(self) -> None:
+        """Who closes its half and is gone counts as open no longer."""
+        client = self.signed_in()
+        client.protocol.readConnectionLost()
+        client.cut()
+        gate = self.house.realm.gates[0]
+        self.assertEqual(gate.stages()[-1], "closed")
+        self.assertEqual(self.house.factory.connections, set())
+
     def test_B8_2_update_fails(self) -> None:
         """When the store fails nothing is removed, and no flag is left."""
         client = self.signed_in()
@@ -208,7 +219,7 @@ class MaildropTests(Pop3Case):
         async def fail(*whatever: object, **more: object) -> object:
             raise StoreUnavailable("no disk")
 
-        self.patch(type(inbox), "expunge", fail)
+        self.patch(type(inbox), "remove", fail)
         self.assertEqual(
             client.say(b"QUIT\r\n"),
             b"-ERR [SYS/TEMP] No message was removed\r\n",
