@@ -67,6 +67,7 @@ class FetchTests(InMemory, SynchronousTestCase):
         many = b"X-Many: 1\r\n" * 1200
         late = b"From: a@b.test\r\n" + many + b"Subject: late\r\n\r\nx\r\n"
         deliver(self.house.store, ALICE, late)
+        self.client.say("NOOP")
         for item in (
             "BODY.PEEK[HEADER.FIELDS (SUBJECT)]",
             "BODY.PEEK[HEADER.FIELDS (SUBJECT)]<0.99>",
