@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os.path
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
@@ -18,7 +19,7 @@ from twisted.python import usage
 from zope.interface import implementer
 
 from imailpy.config import ConfigError, Configuration, load
-from imailpy.config.demo import PORT_OFFSET, ports
+from imailpy.config.demo import PORT_OFFSET
 from imailpy.errors import MailError, StoreLocked
 
 EX_PROBLEMS = 1
@@ -114,9 +115,13 @@ class Options(usage.Options):
 class _Roof:
     """Stands for `Server`, and turns its refusals into exit codes."""
 
-    def __init__(self, server: Any, told: str = "") -> None:
+    def __init__(
+        self,
+        server: Any,
+        tell: Callable[[dict[str, int]], str] | None = None,
+    ) -> None:
         self._server = server
-        self._told = told
+        self._words = tell
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._server, name)
@@ -149,29 +154,34 @@ class _Roof:
             _leave(EX_TEMPFAIL, error.private)
         except MailError as error:
             _leave(EX_CONFIG, error.private)
-        if self._told:
-            self._server.opened.addCallback(lambda _: self._tell())
+        words = self._words
+        if words is not None:
+            self._server.opened.addCallback(lambda _: self._tell(words))
 
-    def _tell(self) -> None:
+    def _tell(self, words: Callable[[dict[str, int]], str]) -> None:
         # Not through the log: these lines are there to be copied.
-        print(self._told, file=sys.__stdout__, flush=True)
+        text = words(self._server.ports.found())
+        print(text, file=sys.__stdout__, flush=True)
 
 
 def makeService(options: Options) -> Any:
     """Make the server that the command line asks for."""
     server_options: dict[str, Any] = {"write_log": _standard_output(options)}
-    told = ""
+    tell = None
     if options["demo"] is not None:
         from imailpy.roof import demo
 
         server_options["prepare"] = demo.people
-        told = demo.instructions(
-            ports(options["port-offset"]), os.path.abspath(options["demo"])
-        )
+        directory = os.path.abspath(options["demo"])
+        imailctl = os.path.join(os.path.dirname(sys.argv[0]), "imailctl")
+
+        def tell(found: dict[str, int]) -> str:
+            return demo.instructions(found, directory, imailctl)
+
     server = _server(
         options["config"], options["configuration"], **server_options
     )
-    return _Roof(server, told)
+    return _Roof(server, tell)
 
 
 def _standard_output(options: Options) -> Any:

@@ -51,12 +51,10 @@ class LogFormat(Enum):
 
 
 class LogLevel(Enum):
-    """From which level on something is logged."""
+    """How much is logged."""
 
     DEBUG = "debug"
     INFO = "info"
-    WARN = "warn"
-    ERROR = "error"
 
 
 class BareLineEnds(Enum):
@@ -489,8 +487,12 @@ class Hello:
         "ESMTP",
         check=f.hello,
     )
-    imap: str = setting("By imap listeners.", "ready", check=f.hello)
-    pop3: str = setting("By pop3 listeners.", "ready", check=f.hello)
+    imap: str = setting(
+        "Behind the host's name, by imap listeners.", "ready", check=f.hello
+    )
+    pop3: str = setting(
+        "Behind the host's name, by pop3 listeners.", "ready", check=f.hello
+    )
     check_syntax: bool = setting(
         "Refuse clients of smtp listeners that call themselves something "
         "that is neither a domain nor an address literal.",
@@ -549,8 +551,16 @@ class Pop3:
 class Log:
     """The log. No body, subject or password is ever in it."""
 
-    level: LogLevel = setting("debug, info, warn or error.", LogLevel.INFO)
-    format: LogFormat = setting("text or json.", LogFormat.TEXT)
+    level: LogLevel = setting(
+        "info, or debug: every decision, those too that let something pass.",
+        LogLevel.INFO,
+    )
+    format: LogFormat = setting(
+        "text or json. Where twistd has a --logger, that one decides: "
+        "imailpy.admin.journal.text_lines or "
+        "imailpy.admin.journal.json_lines.",
+        LogFormat.TEXT,
+    )
 
 
 @frozen

@@ -154,8 +154,8 @@ class IDisk(Interface):
 
         Args:
             private: It holds a secret, such as a certificate's key: it must
-                belong to us or to root, and neither its group nor others
-                may read it [SECURITY B12.5].
+                belong to us or to root (for root: to anybody), and neither
+                its group nor others may read it [SECURITY B12.5].
 
         Raises:
             OSError: Also when it is no regular file, or larger; its text

@@ -13,7 +13,10 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IPushProducer,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,16 +24,12 @@ from zope.interface import implementer
 
 from imailpy.protocol.engine import Engine
 
-# Octets that may wait unsent before `drained` makes a handler wait. Twisted
-# adds its own 64 KB before it asks a producer to pause.
-MOST_UNSENT = 192 * 1024
-
 # So long the peer may take to read our last words and to say good-bye to
 # TLS; then the connection is cut.
 CLOSING_S = 30.0
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class Connection(Protocol):
     """
     Drives one engine.
@@ -49,8 +48,10 @@ class Connection(Protocol):
         "_deadline",
         "_drained",
         "_handling",
+        "_peer_done",
         "_timeout_s",
         "_timer",
+        "_timer_at",
         "_turn_asked",
         "engine",
         "lost",
@@ -74,6 +75,7 @@ class Connection(Protocol):
         self._deadline = 0.0
         self._turn_asked = False
         self._closed = False
+        self._peer_done = False
 
     # What a subclass gives
 
@@ -111,6 +113,17 @@ class Connection(Protocol):
         self.engine.end_of_input()
         self._let_go()
         self.turn()
+
+    def readConnectionLost(self) -> None:
+        """
+        The peer will send no more, but may well be listening: what it has
+        asked is answered, then the connection is closed.
+        """
+        self._peer_done = True
+        self.turn()
+
+    def writeConnectionLost(self) -> None:
+        """We never close only our half."""
 
     def pauseProducing(self) -> None:
         self.paused = True
@@ -169,6 +182,9 @@ class Connection(Protocol):
         while self._handling is None and not self.paused:
             event = self.engine.next_event()
             if event is None:
+                if self._peer_done and not self.lost:
+                    self.flush()
+                    self._close()
                 break
             coroutine = self.handle(event)
             if not self._advance(coroutine):
@@ -250,7 +266,7 @@ class Connection(Protocol):
         Once it is closing everything is read, and forgotten: TLS ends with
         a word of the peer.
         """
-        if self.lost or self._closed:
+        if self.lost or self._closed or self._peer_done:
             return
         transport: Any = self.transport
         if self.engine.closing or self.engine.want_input():

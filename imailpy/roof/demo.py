@@ -107,25 +107,34 @@ async def _welcome(
     )
 
 
-def instructions(ports: dict[str, int], directory: str) -> str:
-    """Tell how to send and read a mail."""
+def instructions(found: dict[str, int], directory: str, imailctl: str) -> str:
+    """
+    Tell how to send and read a mail.
+
+    Args:
+        found: Listener -> port; one that could not be had is not there.
+        imailctl: Path of the program.
+    """
     name, password = ACCOUNTS[0]
     user = f"{name}@{DOMAIN}"
+    ports = "\n".join(f"  {name:12} {port}" for name, port in found.items())
+    people = "\n".join(
+        f"  {each + '@' + DOMAIN:24} {secret}" for each, secret in ACCOUNTS
+    )
     return f"""
-imailpy demo: everything is in {directory}
-  accounts     {", ".join(f"{n}@{DOMAIN} ({p})" for n, p in ACCOUNTS)}
-  SMTP {ports["smtp"]}  LMTP {ports["lmtp"]}  \
-submission {ports["submission"]} (STARTTLS), {ports["submissions"]} (TLS)
-  IMAP {ports["imap"]}, {ports["imaps"]} (TLS)  \
-POP3 {ports["pop3"]}, {ports["pop3s"]} (TLS)
+imailpy demo, everything is in {directory}
 
-send a mail:
+ports
+{ports}
+accounts and passwords
+{people}
+send a mail
   printf 'Subject: hello\\r\\n\\r\\nHello.\\r\\n' | curl -s \
-smtp://127.0.0.1:{ports["smtp"]} --mail-from me@outside.test \
+smtp://127.0.0.1:{found["smtp"]} --mail-from me@outside.test \
 --mail-rcpt {user} -T -
-read it:
-  curl -s 'imap://127.0.0.1:{ports["imap"]}/INBOX;MAILINDEX=*' \
+read it
+  curl -s 'imap://127.0.0.1:{found["imap"]}/INBOX;MAILINDEX=*' \
 -u {user}:{password}
-look around:
-  imailctl --data {directory} status
+look around
+  {imailctl} --data {directory} status
 """

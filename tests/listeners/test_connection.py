@@ -143,6 +143,20 @@ class ConnectionTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnected)
         self.assertEqual(self.echo.timeouts, 0)
 
+    def test_half_closed_peer_is_answered(self) -> None:
+        """Who sends no more may still listen: it gets all its answers."""
+        self.echo.dataReceived(b"a\nwait\nb\n")
+        self.echo.readConnectionLost()
+        self.assertFalse(self.transport.disconnecting)
+        self.echo.waiting[0].callback(b"done")
+        self.assertEqual(self.transport.value(), b"a\ndone\nb\n")
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_half_closed_idler_is_let_go(self) -> None:
+        """Who has asked for nothing and sends no more is let go at once."""
+        self.echo.readConnectionLost()
+        self.assertTrue(self.transport.disconnecting)
+
     def test_lost_while_waiting(self) -> None:
         """What is found out for a lost connection hurts nobody."""
         self.echo.dataReceived(b"wait\n")

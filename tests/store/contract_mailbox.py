@@ -305,12 +305,26 @@ class MailboxContract(Base):
         self.assertGreater(box.modseq(5), highest)
 
     def test_threads(self) -> None:
-        """A reply stands in the thread of what it answers."""
-        first = deliver(self.store, ALICE)
-        uid = deliver(self.store, ALICE, SIMPLE.replace(b"<1@", b"<2@"))
-        box = self.open()
-        rows = dict(result_of(box.rows(ALL, [Column.UID, Column.THREAD_ID])))
-        self.assertTrue(rows[first] and rows[uid])
+        """A reply stands in the thread of what it answers, come what may."""
+        head = b"Message-ID: <%s@x>\r\nReferences: %s\r\n\r\nhello\r\n"
+        uids = [
+            deliver(self.store, ALICE, head % parts)
+            for parts in (
+                (b"1", b""),
+                (b"2", b"<1@x>"),
+                (b"4", b"<1@x> <2@x> <3@x>"),
+                (b"3", b"<2@x>"),
+                (b"other", b""),
+                (b"late-reply", b"<early@x>"),
+                (b"early", b""),
+            )
+        ]
+        rows = result_of(self.open().rows(ALL, [Column.THREAD_ID]))
+        threads = [thread for (thread,) in rows]
+        self.assertEqual(len(uids), 7)
+        self.assertEqual(len(set(threads[:4])), 1)
+        self.assertEqual(threads[5], threads[6])
+        self.assertEqual(len(set(threads)), 3)
 
     def test_quota(self) -> None:
         """What does not fit is refused whole; EXPUNGE makes room again."""

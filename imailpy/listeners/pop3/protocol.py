@@ -261,9 +261,7 @@ async def _connected(session: Pop3Connection, _: pop3.Connected) -> None:
         text = reply.text if reply is not None else "Try again later"
         session.engine.error(text.replace("\n", " "), "SYS/TEMP")
         return
-    session.engine.ok(
-        session.settings.greeting or f"{session.world.host_name} ready"
-    )
+    session.engine.ok(f"{session.world.host_name} {session.settings.greeting}")
 
 
 async def _login(session: Pop3Connection, event: pop3.Login) -> None:

@@ -25,6 +25,7 @@ from imailpy.mail import UidSet
 from imailpy.message.rendition import RENDERER_VERSION
 from imailpy.store.bodies import JoinedBody
 from imailpy.store.shared import Effect, SharedMailbox
+from imailpy.store.sqlite import flag_jobs
 from imailpy.store.sqlite import message_jobs as jobs
 from imailpy.store.sqlite.keeping import COMPLETE
 
@@ -54,9 +55,7 @@ _COLUMNS: dict[Column, str] = {
     Column.PREFIX_SIZE: "length(e.prefix)",
 }
 # What the arrays of the open mailbox know.
-_AT_HAND = frozenset(
-    {Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ}
-)
+_AT_HAND = (Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ)
 
 INFO_COLUMNS = (
     "b.key, b.id, b.name, b.uid_validity, b.uid_next, b.highest_modseq,"
@@ -107,9 +106,9 @@ def _query(columns: tuple[Column, ...], sparse: bool, stale: bool) -> str:
     if any(column.startswith(("e.", "length(e.")) for column in wanted):
         tables += " JOIN emails e ON e.id = m.email"
     if any(column.startswith("r.") for column in wanted) or stale:
-        tables += " JOIN renditions r ON r.blob = m.blob"
+        tables += " JOIN blobs r ON r.id = m.blob"
     if stale:
-        wanted = ["r.version", "r.blob"]
+        wanted = ["r.version", "r.id"]
     among = (
         "m.uid IN (SELECT value FROM carray(?))"
         if sparse
@@ -163,7 +162,7 @@ class SqliteMailbox(SharedMailbox):
         by: Any = None,
     ) -> FlagsChanged:
         changed: FlagsChanged = await self._store.work(
-            lambda tx, job: jobs.store(
+            lambda tx, job: flag_jobs.store(
                 tx, self.key, uids, change, unchanged_since, by
             ),
             grows=False,
@@ -206,25 +205,17 @@ class SqliteMailbox(SharedMailbox):
         if not here:
             return []
         wanted = tuple(columns)
-        if _AT_HAND.issuperset(wanted):
-            return [self._at_hand(uid, wanted) for uid in here]
-        if self._store.stale:
+        if all(column in _AT_HAND for column in wanted):
+            flags, words, modseqs = self.at_hand(here)
+            known = dict(
+                zip(_AT_HAND, (here, flags, words, modseqs), strict=True)
+            )
+            return list(
+                zip(*(known[column] for column in wanted), strict=True)
+            )
+        if self._store.upkeep.stale:
             await self._render_again(here, wanted)
         return self._select(here, wanted)
-
-    def _at_hand(
-        self, uid: int, columns: tuple[Column, ...]
-    ) -> tuple[Any, ...]:
-        flags, keywords = self.flags(uid)
-        known = {
-            Column.UID: uid,
-            Column.FLAGS: flags,
-            Column.KEYWORDS: keywords,
-        }
-        return tuple(
-            known[column] if column in known else self.modseq(uid)
-            for column in columns
-        )
 
     def _select(
         self,
@@ -258,7 +249,7 @@ class SqliteMailbox(SharedMailbox):
             if version < RENDERER_VERSION
         }
         if old:
-            await self._store.render(sorted(old))
+            await self._store.upkeep.render(sorted(old))
 
     async def body(self, uid: int) -> IBody | None:
         rows = self._store.read(

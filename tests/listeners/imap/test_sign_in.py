@@ -22,7 +22,8 @@ class SignInTests(SynchronousTestCase):
         """The greeting tells capabilities and no version."""
         self.assertRegex(
             self.client.greeting,
-rb"^\* OK \[CAPABILITY IMAP4rev1 [^]]*\] mx.example.test ready\r\n$",
+            rb"^\* OK \[CAPABILITY IMAP4rev1 [^]]*\]"
+            rb" mx.example.test ready\r\n$",
         )
 
     def test_login(self) -> None:

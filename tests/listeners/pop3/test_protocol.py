@@ -201,6 +201,15 @@ class MaildropTests(Pop3Case):
         self.assertEqual(gate.avatar.logged_out, 1)
         self.assertEqual(self.house.factory.connections, set())
 
+    def test_half_closed_then_gone(self) -> None:
+        """Who closes its half and is gone counts as open no longer."""
+        client = self.signed_in()
+        client.protocol.readConnectionLost()
+        client.cut()
+        gate = self.house.realm.gates[0]
+        self.assertEqual(gate.stages()[-1], "closed")
+        self.assertEqual(self.house.factory.connections, set())
+
     def test_B8_2_update_fails(self) -> None:
         """When the store fails nothing is removed, and no flag is left."""
         client = self.signed_in()

@@ -185,6 +185,16 @@ class RefusedTests(SynchronousTestCase):
         self.assertTrue(talker.gone)
         self.assertEqual(serving.gate.stages(), ["connect", "closed"])
 
+    def test_half_closed_then_gone(self) -> None:
+        """Who closes its half and is gone counts as open no longer."""
+        serving = Serving()
+        serving.call()
+        connection = serving.connection
+        connection.readConnectionLost()
+        serving.world.run()
+        self.assertEqual(serving.gate.stages(), ["connect", "closed"])
+        self.assertEqual(serving.factory.connections, set())
+
     def test_no_reply_in_the_decision(self) -> None:
         """A refusal that forgot its reply is still a refusal."""
         serving = Serving()
