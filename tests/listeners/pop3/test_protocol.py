@@ -425,7 +425,7 @@ class FlowTests(Pop3Case):
         """In the middle of a message the connection is cut instead."""
 
         class Broken:
-            size_octets = 10
+            size_octets = 100_000
 
             def chunks(self, start: int = 0, end: object = None) -> object:
                 yield b"A: b\r\n\r\n"
