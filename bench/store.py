@@ -155,10 +155,8 @@ async def mailbox(store: Any, account: Any) -> None:
     for name, change in (
         ("STORE 1:* +FLAGS (\\Seen)", FlagChange("add", SystemFlag.SEEN)),
         ("STORE 1:* -FLAGS (\\Seen)", FlagChange("remove", SystemFlag.SEEN)),
-        (
-            "STORE 1:* +FLAGS (word)",
-            FlagChange("add", SystemFlag(0), frozenset({"w"})),
-        ),
+        ("STORE 1:* +FLAGS (word)",
+         FlagChange("add", SystemFlag(0), frozenset({"w"}))),
     ):  # fmt: skip
         await timed(name, lambda c=change: box.store(ALL, c), n)
     some = UidSet(((1, 1000),))

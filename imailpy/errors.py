@@ -84,7 +84,7 @@ class StoreRefused(MailError):
     """
 
     temporary = False
-    exit_code = 78
+    exit_code: int = 78
 
 
 class StoreLocked(StoreRefused):

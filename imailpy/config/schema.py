@@ -487,8 +487,12 @@ class Hello:
         "ESMTP",
         check=f.hello,
     )
-    imap: str = setting("By imap listeners.", "ready", check=f.hello)
-    pop3: str = setting("By pop3 listeners.", "ready", check=f.hello)
+    imap: str = setting(
+        "Behind the host's name, by imap listeners.", "ready", check=f.hello
+    )
+    pop3: str = setting(
+        "Behind the host's name, by pop3 listeners.", "ready", check=f.hello
+    )
     check_syntax: bool = setting(
         "Refuse clients of smtp listeners that call themselves something "
         "that is neither a domain nor an address literal.",

@@ -26,7 +26,7 @@ class Limits(Protocol):
 
 
 def spelt(
-    keywords: Iterable[str], known: Mapping[str, str], limits: Limits
+    keywords: frozenset[str], known: Mapping[str, str], limits: Limits
 ) -> frozenset[str]:
     """
     Give keywords the spelling that the mailbox uses.
@@ -37,6 +37,8 @@ def spelt(
     Raises:
         MailboxLimit: The mailbox would have too many, or one message.
     """
+    if not keywords:
+        return frozenset()
     mine = {word.lower(): word for word in sorted(keywords)}
     if len(mine) > limits.keywords_most:
         raise MailboxLimit(f"{len(mine)} keywords on one message")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from imailpy.errors import MailboxNameRefused
 from imailpy.interfaces.store import DELIMITER
@@ -32,6 +33,7 @@ FIRST_MAILBOXES: tuple[tuple[str, str | None], ...] = (
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
+@lru_cache(maxsize=4096)
 def canonical_name(name: str) -> str:
     """
     Give a mailbox name its one form: NFC, INBOX in capitals.

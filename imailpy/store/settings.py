@@ -57,6 +57,6 @@ class StoreSettings:
     mailboxes_most: int = 20_000
     keywords_most: int = 64
     mailbox_keywords_most: int = 1_000
-    checkpoint_octets: int = 8 * MIB
+    checkpoint_octets: int = 16 * MIB
     wal_alert_octets: int = 256 * MIB
     sweep_every_s: float = 60.0

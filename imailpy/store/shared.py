@@ -24,6 +24,10 @@ FlagRow = tuple[int, int, str]
 _UNSEEN_BY = int(SystemFlag.SEEN)
 _DELETED_BY = int(SystemFlag.DELETED)
 
+# Octet -> 1 where a flag octet has the bit, for counting in bulk.
+_SEEN_TABLE = bytes(flags & _UNSEEN_BY for flags in range(256))
+_DELETED_TABLE = bytes((flags & _DELETED_BY) >> 3 for flags in range(256))
+
 # So many expunged at once are cut out one by one; more rebuild the arrays.
 _FEW = 64
 
@@ -109,6 +113,22 @@ class SharedMailbox:
                 return found[:most]
         return found
 
+    def at_hand(
+        self, here: Sequence[int]
+    ) -> tuple[Sequence[int], Sequence[str], Sequence[int]]:
+        """Flags, keywords, MODSEQs of UIDs that are here, ascending."""
+        first = bisect_left(self.uids, here[0])
+        last = first + len(here)
+        if last <= len(self.uids) and self.uids[last - 1] == here[-1]:
+            flags, modseqs = self._flags[first:last], self._modseqs[first:last]
+        else:
+            places = [bisect_left(self.uids, uid) for uid in here]
+            flags = array("B", [self._flags[at] for at in places])
+            modseqs = array("Q", [self._modseqs[at] for at in places])
+        if not self._words:
+            return flags, ("",) * len(here), modseqs
+        return flags, [self._words.get(uid, "") for uid in here], modseqs
+
     def renamed(self, name: str, special_use: str | None) -> None:
         """Take another name."""
         self._info = evolve(self._info, name=name, special_use=special_use)
@@ -163,19 +183,44 @@ class SharedMailbox:
 
     def _reflag(self, effect: Effect) -> tuple[int, int]:
         """Change flags; by how much (unseen, deleted) grew."""
-        unseen = deleted = at = 0
-        for uid, flags, words in effect.flags:
+        rows = effect.flags
+        if not rows:
+            return 0, 0
+        first = bisect_left(self.uids, rows[0][0])
+        last = first + len(rows) - 1
+        if last < len(self.uids) and self.uids[last] == rows[-1][0]:
+            return self._reflag_run(first, effect)
+        unseen = deleted = 0
+        at = first
+        for uid, flags, words in rows:
             at = bisect_left(self.uids, uid, at)
             old = self._flags[at]
             unseen += (old & _UNSEEN_BY) - (flags & _UNSEEN_BY)
             deleted += bool(flags & _DELETED_BY) - bool(old & _DELETED_BY)
             self._flags[at] = flags
             self._modseqs[at] = effect.modseq
-            if words:
-                self._words[uid] = words
-            else:
-                self._words.pop(uid, None)
+            self._set_words(uid, words)
         return unseen, deleted
+
+    def _reflag_run(self, first: int, effect: Effect) -> tuple[int, int]:
+        """As `_reflag`, for messages one behind the other: in bulk."""
+        uids, flags, words = zip(*effect.flags, strict=True)
+        run = slice(first, first + len(uids))
+        new = array("B", flags)
+        seen, deleted = _counted(self._flags[run])
+        self._flags[run] = new
+        self._modseqs[run] = array("Q", [effect.modseq]) * len(uids)
+        if self._words or any(words):
+            for uid, text in zip(uids, words, strict=True):
+                self._set_words(uid, text)
+        new_seen, new_deleted = _counted(new)
+        return seen - new_seen, new_deleted - deleted
+
+    def _set_words(self, uid: int, words: str) -> None:
+        if words:
+            self._words[uid] = words
+        else:
+            self._words.pop(uid, None)
 
     def _cut(self, expunged: Sequence[int]) -> tuple[int, int]:
         """Put arrays without `expunged` here; (unseen, deleted) among it."""
@@ -203,12 +248,28 @@ class SharedMailbox:
             modseq=effect.modseq,
             added=tuple(row[0] for row in effect.added),
             expunged=tuple(effect.expunged),
-            flags=UidSet.from_uids(row[0] for row in effect.flags),
+            flags=uid_set([row[0] for row in effect.flags]),
             gone=effect.gone,
             by=effect.by,
         )
         for observer in tuple(self._observers):
             observer.mailbox_changed(change)
+
+
+def uid_set(uids: Sequence[int]) -> UidSet:
+    """Give a set of ascending UIDs; a run without holes costs nothing."""
+    if uids and uids[-1] - uids[0] + 1 == len(uids):
+        return UidSet(((uids[0], uids[-1]),))
+    return UidSet.from_uids(uids)
+
+
+def _counted(flags: array[int]) -> tuple[int, int]:
+    """(seen, deleted) among flag octets."""
+    octets = flags.tobytes()
+    return (
+        octets.translate(_SEEN_TABLE).count(1),
+        octets.translate(_DELETED_TABLE).count(1),
+    )
 
 
 def _without(old: array[int], places: list[int]) -> array[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from typing import Any, TypeVar
 
@@ -26,22 +27,40 @@ def _settle(done: Sequence[tuple[Deferred[Any], Any]]) -> None:
             waiting.callback(result)
 
 
+_Entry = tuple[Any, Deferred[Any]]
+
+
 @implementer(IBatchThread)
 class RealBatchThread:
-    """One thread; what arrives while it is busy is its next batch."""
+    """
+    One thread; what arrives while it is busy is its next batch.
+
+    Items are handed over at the end of the reactor's turn. When several come
+    at a time they wait for each other, for as long as every turn brings more
+    of them and `PATIENCE_S` at most: what a batch costs is then paid once
+    for many. Whoever comes alone does not wait.
+    """
+
+    PATIENCE_S = 0.002
 
     def __init__(
         self,
         name: str,
         process: Callable[[Sequence[Any]], Sequence[Any]],
         most: int,
-        in_reactor: Callable[..., object],
+        reactor: Any,
     ) -> None:
         self._process = process
         self._most = most
-        self._in_reactor = in_reactor
-        self._waiting: deque[tuple[Any, Deferred[Any]]] = deque()
-        self._change = Condition()
+        self._reactor = reactor
+        # In the reactor's thread: not handed over yet.
+        self._pending: list[_Entry] = []
+        self._since = 0.0
+        self._seen = 0
+        self._last = 0
+        # One lock inside, where a condition takes two and makes a third for
+        # every wait: the reactor's thread is the one that would pay.
+        self._waiting: SimpleQueue[list[_Entry] | None] = SimpleQueue()
         self._stopping = False
         self._stopped: Deferred[None] = Deferred()
         self._thread = Thread(target=self._work, name=name, daemon=True)
@@ -51,41 +70,73 @@ class RealBatchThread:
         if self._stopping:
             raise ValueError("the thread was stopped")
         waiting: Deferred[Any] = Deferred()
-        with self._change:
-            self._waiting.append((item, waiting))
-            if len(self._waiting) == 1:
-                self._change.notify()
+        self._pending.append((item, waiting))
+        if len(self._pending) == 1:
+            self._seen = 0
+            self._since = self._reactor.seconds()
+            self._reactor.callLater(0, self._turn_ends)
         return waiting
 
     def stop(self) -> Deferred[None]:
-        with self._change:
+        if not self._stopping:
             self._stopping = True
-            self._change.notify()
+            self._hand_over()
+            self._waiting.put(None)
         return self._stopped
 
+    def _turn_ends(self) -> None:
+        """Wait for the next turn if this one brought company."""
+        count = len(self._pending)
+        if (
+            self._seen < count < self._most
+            and max(count, self._last) > 1
+            and self._reactor.seconds() - self._since < self.PATIENCE_S
+        ):
+            self._seen = count
+            self._reactor.callLater(0, self._turn_ends)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending:
+            self._last = len(pending)
+            self._waiting.put(pending)
+
+    # In the thread
+
     def _work(self) -> None:
-        while True:
-            with self._change:
-                while not self._waiting and not self._stopping:
-                    self._change.wait()
-                if not self._waiting:
-                    break
-                count = min(len(self._waiting), self._most)
-                batch = [self._waiting.popleft() for _ in range(count)]
+        going = True
+        while going:
+            entries, going = self._take()
+            for at in range(0, len(entries), self._most):
+                self._batch(entries[at : at + self._most])
+        self._reactor.callFromThread(self._stopped.callback, None)
+
+    def _take(self) -> tuple[list[_Entry], bool]:
+        """Wait for entries, take all that are there; False at the end."""
+        taken: list[_Entry] = []
+        entries = self._waiting.get()
+        while entries is not None:
+            taken += entries
             try:
-                results = self._process([item for item, _ in batch])
-            except BaseException as error:  # given on, whatever it is
-                results = [error] * len(batch)
-            self._in_reactor(
-                _settle,
-                [
-                    (waiting, result)
-                    for (_, waiting), result in zip(
-                        batch, results, strict=True
-                    )
-                ],
-            )
-        self._in_reactor(self._stopped.callback, None)
+                entries = self._waiting.get_nowait()
+            except Empty:
+                return taken, True
+        return taken, False
+
+    def _batch(self, batch: list[_Entry]) -> None:
+        try:
+            results = self._process([item for item, _ in batch])
+        except BaseException as error:  # given on, whatever it is
+            results = [error] * len(batch)
+        self._reactor.callFromThread(
+            _settle,
+            [
+                (waiting, result)
+                for (_, waiting), result in zip(batch, results, strict=True)
+            ],
+        )
 
 
 @implementer(IPool)
@@ -161,9 +212,7 @@ class RealThreads:
         *,
         most: int = 512,
     ) -> RealBatchThread:
-        return RealBatchThread(
-            name, process, most, self._reactor.callFromThread
-        )
+        return RealBatchThread(name, process, most, self._reactor)
 
     def pool(self, name: str, *, threads: int, queue: int) -> RealPool:
         return RealPool(name, threads, queue, self._reactor.callFromThread)

@@ -258,6 +258,7 @@ class PowerCutTests(SynchronousTestCase):
         self, universe: Any, machine: Any, chance: Any, kill: bool
     ) -> Any:
         """Start again; one time in three the start is cut off itself."""
+        machine.disk.platter.fault = lambda operation, path: None
         while True:
             machine = machine.reboot()
             if chance.random() < 0.33:

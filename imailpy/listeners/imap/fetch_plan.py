@@ -130,7 +130,8 @@ def _plan(
         places.add_item(name)
     for section in listed:
         places.add_listed(section)
-    for column in columns_for(sections or listed):
+    needed = [Column.COMPLETE] if listed else columns_for(sections)
+    for column in needed:
         if column not in places.columns:
             places.columns.append(column)
     return Plan(

@@ -19,10 +19,6 @@ from imailpy.protocol.imap.commands import HeaderHas, Section
 
 NAMES = frozenset(LISTED_FIELDS)
 
-# A header section up to here is listed to its end; one that is longer may
-# have passed the scanner's bounds.
-COMPLETE_TO = 32 * 1024
-
 _WORD = re.compile(r"\S+")
 
 
@@ -33,19 +29,6 @@ def is_listed(section: Section) -> bool:
         and not section.part
         and NAMES.issuperset(section.fields)
     )
-
-
-def is_complete(size_octets: int, structure: bytes) -> bool:
-    """
-    Whether the listed fields of a message are all there are.
-
-    Args:
-        size_octets: Of the message.
-        structure: Packed: the fifth word is where the header section ends.
-    """
-    if size_octets <= COMPLETE_TO:
-        return True
-    return int(structure.split(b" ", 5)[4]) <= COMPLETE_TO
 
 
 @lru_cache(maxsize=256)

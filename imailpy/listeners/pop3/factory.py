@@ -50,7 +50,8 @@ class Pop3Factory(Factory):
     ) -> None:
         if implicit_tls and tls is None:
             raise ValueError("implicit TLS needs certificates")
-        self.connections: set[Pop3Connection] = set()
+        # In the order they came: they are parted from in that order.
+        self.connections: dict[Pop3Connection, None] = {}
         self._listener = listener
         self._stopped: Deferred[None] | None = None
         self.shared = Shared(
@@ -72,7 +73,7 @@ class Pop3Factory(Factory):
             shared.realm.gate(self._client(addr)),
         )
         protocol.factory = self
-        self.connections.add(protocol)
+        self.connections[protocol] = None
         return protocol
 
     def stop(self) -> Deferred[None]:
@@ -100,7 +101,7 @@ class Pop3Factory(Factory):
             stopped.callback(None)
 
     def _left(self, connection: Pop3Connection) -> None:
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         if self._stopped is not None and not self.connections:
             self._stop()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -26,13 +26,14 @@ from imailpy.listeners.login import (
     SignIn,
     mechanisms,
 )
-from imailpy.listeners.pop3.maildrop import remove, snapshot
+from imailpy.listeners.pop3.maildrop import snapshot
 from imailpy.listeners.pop3.message import (
     downgraded,
     header_is_ascii,
     header_sections,
 )
 from imailpy.listeners.pop3.settings import Pop3Settings
+from imailpy.mail import UidSet
 from imailpy.protocol import pop3
 from imailpy.protocol.pop3.top import TopCut
 from imailpy.protocol.sasl import Challenge
@@ -260,9 +261,7 @@ async def _connected(session: Pop3Connection, _: pop3.Connected) -> None:
         text = reply.text if reply is not None else "Try again later"
         session.engine.error(text.replace("\n", " "), "SYS/TEMP")
         return
-    session.engine.ok(
-        session.settings.greeting or f"{session.world.host_name} ready"
-    )
+    session.engine.ok(f"{session.world.host_name} {session.settings.greeting}")
 
 
 async def _login(session: Pop3Connection, event: pop3.Login) -> None:
@@ -342,9 +341,16 @@ async def _retrieve(
 
 
 async def _quit(session: Pop3Connection, event: pop3.Quit) -> None:
-    """The UPDATE state: +OK only once it is durable [SECURITY B8.2]."""
+    """
+    The UPDATE state: all that was marked goes or nothing does, and +OK only
+    once it is durable [SECURITY B8.2].
+    """
+    gone: Sequence[int] = ()
     try:
-        gone = await remove(session.maildrop, event.deleted)
+        if event.deleted:
+            gone = await session.maildrop.remove(
+                UidSet.from_uids(event.deleted)
+            )
     except MailError as error:
         session.refuse(error, "No message was removed")
         return

@@ -51,7 +51,8 @@ class SmtpFactory(Factory):
         listener: str = "smtp",
         host_name: str | None = None,
     ) -> None:
-        self.connections: set[SmtpConnection] = set()
+        # In the order they came: they are parted from in that order.
+        self.connections: dict[SmtpConnection, None] = {}
         self._listener = listener
         self._stopped: Deferred[None] | None = None
         self.shared = Shared(
@@ -73,7 +74,7 @@ class SmtpFactory(Factory):
             shared, settings, shared.realm.gate(self._client(addr, settings))
         )
         protocol.factory = self
-        self.connections.add(protocol)
+        self.connections[protocol] = None
         return protocol
 
     def stop(self) -> Deferred[None]:
@@ -101,7 +102,7 @@ class SmtpFactory(Factory):
             stopped.callback(None)
 
     def _left(self, connection: SmtpConnection) -> None:
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         if self._stopped is not None and not self.connections:
             self._stop()
 

@@ -25,7 +25,7 @@ from imailpy.store.keywords import spelt
 from imailpy.store.names import canonical_name
 from imailpy.store.shared import Effect
 from imailpy.store.sqlite.keeping import Keeping, keep_email
-from imailpy.store.sqlite.mail_jobs import event, make
+from imailpy.store.sqlite.mail_jobs import make
 from imailpy.store.sqlite.message_jobs import (
     check_quota,
     check_uids,
@@ -144,16 +144,6 @@ def _store(
         delivery.keywords,
         int(acceptance.received_at),
         effect,
-    )
-    event(
-        tx,
-        account,
-        mailbox.key,
-        effect.modseq,
-        "deliver",
-        str(uid),
-        acceptance.delivery_id,
-        email,
     )
     tx.effects.append(effect)
     return uid

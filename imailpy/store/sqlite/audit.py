@@ -73,13 +73,12 @@ _WRONG: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        "message {0}/{1} has no email, blob or rendition",
+        "message {0}/{1} has no email or blob",
         """
         SELECT m.mailbox, m.uid FROM messages m
         LEFT JOIN emails e ON e.id = m.email AND e.blob = m.blob
         LEFT JOIN blobs b ON b.id = m.blob
-        LEFT JOIN renditions r ON r.blob = m.blob
-        WHERE e.id IS NULL OR b.id IS NULL OR r.blob IS NULL
+        WHERE e.id IS NULL OR b.id IS NULL
         """,
     ),
     (

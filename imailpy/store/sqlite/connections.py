@@ -38,12 +38,16 @@ _NETWORK = frozenset(
     }
 )
 
+BUSY_MS = 5000
+
 _SAFE = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
     "PRAGMA mmap_size = 0",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
+    f"PRAGMA busy_timeout = {BUSY_MS}",
+    # What a savepoint changes is noted in memory, not in a temporary file.
+    "PRAGMA temp_store = MEMORY",
 )
 
 
@@ -129,6 +133,10 @@ class Connections:
                 self._disk.open(path).close()
             except OSError as error:
                 raise StoreRefused(f"{path}: {error}") from error
+        if not self._disk.exists(self.path):
+            # SQLite would take its mode from the umask, and gives that of
+            # the database to the log.
+            self._disk.create(self.path).close()
 
     def _open(self, flags: int) -> Any:
         vfs = self._disk.sqlite_vfs
@@ -158,10 +166,6 @@ class Connections:
         writer.execute("PRAGMA synchronous = FULL")
         writer.execute("PRAGMA cache_size = -16000")
         writer.wal_autocheckpoint(0)
-        try:
-            writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except apsw.Error as error:
-            raise StoreRefused(
-                f"{self.path}: the log of the last run could not be brought"
-                f" in: {error!r}"
-            ) from error
+        # Raises when a frame could not be brought in or a reader hinders it:
+        # then this is not the moment to begin.
+        writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

@@ -1,4 +1,11 @@
-"""Domains, accounts and addresses in the database."""
+"""
+Domains, accounts and addresses in the database.
+
+Every message asks for the same few of them several times, and each commit
+makes the reading connection forget its pages: what was found is kept, and
+all of it forgotten at every change. What was not found is not kept, so that
+somebody who tries names pushes nobody out.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +39,9 @@ _ACCOUNT = (
     " FROM accounts c JOIN addresses a ON a.account = c.id"
 )
 
+# So many answers are kept; then it starts over.
+_MOST_KNOWN = 8_192
+
 
 @implementer(IDirectory)
 class SqliteDirectory:
@@ -39,6 +49,8 @@ class SqliteDirectory:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
+        # (kind, name) -> what was found.
+        self._known: dict[tuple[str, str], Any] = {}
 
     def _read(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
         try:
@@ -49,13 +61,33 @@ class SqliteDirectory:
     async def _write(
         self, run: Callable[[Tx, Job], Any], grows: bool = True
     ) -> Any:
-        return await self._store.work(run, grows=grows)
+        try:
+            return await self._store.work(run, grows=grows)
+        finally:
+            # Nobody else changes the directory: the store's lock is ours.
+            self._known.clear()
+
+    def _learn(self, kind: str, name: str, found: Any) -> Any:
+        if found is not None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[kind, name] = found
+        return found
 
     async def domain(self, name: str) -> Domain | None:
+        known: Domain | None = self._known.get(("domain", name))
+        return known or self._learn("domain", name, self._domain(name))
+
+    def _domain(self, name: str) -> Domain | None:
         rows = self._read("SELECT * FROM domains WHERE name = ?", (name,))
         return _domain(rows[0]) if rows else None
 
     async def find(self, path: Path) -> Account | Alias | None:
+        folded = path.folded
+        known: Account | Alias | None = self._known.get(("address", folded))
+        return known or self._learn("address", folded, await self._find(path))
+
+    async def _find(self, path: Path) -> Account | Alias | None:
         rows = self._read(
             "SELECT folded, local_part, domain, account FROM addresses"
             " WHERE folded = ?",
@@ -77,6 +109,12 @@ class SqliteDirectory:
         return tuple(Path(*row) for row in rows)
 
     async def account(self, account_id: str) -> Account | None:
+        known: Account | None = self._known.get(("account", account_id))
+        return known or self._learn(
+            "account", account_id, self._account(account_id)
+        )
+
+    def _account(self, account_id: str) -> Account | None:
         rows = self._read(f"{_ACCOUNT} WHERE c.id = ?", (account_id,))
         return _account(rows[0]) if rows else None
 
@@ -105,6 +143,10 @@ class SqliteDirectory:
         return AccountSecrets(password_hash, scram)
 
     async def server_key(self, name: str) -> bytes:
+        known: bytes | None = self._known.get(("key", name))
+        return known or self._learn("key", name, await self._server_key(name))
+
+    async def _server_key(self, name: str) -> bytes:
         sql = "SELECT octets FROM server_keys WHERE name = ?"
         rows = self._read(sql, (name,))
         if rows:

@@ -23,13 +23,24 @@ if TYPE_CHECKING:
 
 # Bodies up to 8 KB are not looked for: the look-up would cost more than the
 # octets that it saves. The index has the same condition.
+_RENDITION = (
+    "version", "marks", "header_octets", "sent_date", "sent_day", "hops",
+    "longest_line", "envelope", "body", "bodystructure", "structure",
+    "listed_fields", "subject", "base_subject", "message_id", "refers_to",
+    "preview",
+)  # fmt: skip
 _INSERT_BLOB = (
-    "INSERT INTO blobs (id, key_domain, hash, extent, size_octets, refs)"
-    " VALUES (?, ?, ?, ?, ?, 1)"
+    "INSERT INTO blobs (id, key_domain, hash, extent, size_octets, refs,"
+    f" {', '.join(_RENDITION)})"
+    f" VALUES (?, ?, ?, ?, ?, 1, {', '.join('?' * len(_RENDITION))})"
     " ON CONFLICT (hash, key_domain) WHERE size_octets > 8192 DO NOTHING"
 )
+_UPDATE_RENDITION = (
+    f"UPDATE blobs SET {', '.join(f'{name} = ?' for name in _RENDITION)}"
+    " WHERE id = ?"
+)
 
-# Bits of `renditions.marks`.
+# Bits of `blobs.marks`.
 COMPLETE, TRUNCATED, HAS_8BIT, HAS_8BIT_HEADER, HAS_NUL = 1, 2, 4, 8, 16
 
 
@@ -86,13 +97,19 @@ class Keeping:
         extent = self._extent or tx.state.draw("object")
         tx.execute(
             _INSERT_BLOB,
-            (number, key_domain, body.sha256, extent, body.size_octets),
+            (
+                number,
+                key_domain,
+                body.sha256,
+                extent,
+                body.size_octets,
+                *rendition_row(self._rendition),
+            ),
         )
         if not tx.changes():
             return self._found(key_domain)
         self._extent = extent
         self._refs += 1
-        tx.execute(_INSERT_RENDITION, rendition_row(number, self._rendition))
         return number
 
     def finish(self) -> None:
@@ -277,24 +294,13 @@ def release_emails(tx: Tx, emails: list[tuple[int, int]]) -> None:
         )
 
 
-_RENDITION_COLUMNS = (
-    "blob, version, marks, header_octets, sent_date, sent_day, hops,"
-    " longest_line, envelope, body, bodystructure, structure, listed_fields,"
-    " subject, base_subject, message_id, refers_to, preview"
-)
-_INSERT_RENDITION = (
-    f"INSERT OR REPLACE INTO renditions ({_RENDITION_COLUMNS})"
-    f" VALUES ({', '.join('?' * 18)})"
-)
-
-
 def write_rendition(tx: Tx, blob: int, rendition: Rendition) -> None:
     """Put a rendition in the place of an older one."""
-    tx.execute(_INSERT_RENDITION, rendition_row(blob, rendition))
+    tx.execute(_UPDATE_RENDITION, (*rendition_row(rendition), blob))
 
 
-def rendition_row(blob: int, rendition: Rendition) -> tuple[Any, ...]:
-    """Spell a rendition as a row."""
+def rendition_row(rendition: Rendition) -> tuple[Any, ...]:
+    """Spell a rendition as columns."""
     r = rendition
     marks = (
         COMPLETE * r.header_complete
@@ -304,7 +310,6 @@ def rendition_row(blob: int, rendition: Rendition) -> tuple[Any, ...]:
         | HAS_NUL * r.has_nul
     )
     return (
-        blob,
         RENDERER_VERSION,
         marks,
         r.header_octets,

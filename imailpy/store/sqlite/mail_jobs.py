@@ -221,11 +221,10 @@ def event(
     what: str,
     uids: str,
     before: str | None = None,
-    email: int | None = None,
 ) -> None:
     """Write down what happened: one row, however many UIDs."""
     tx.execute(
-        "INSERT INTO events (account, modseq, mailbox, what, uids, email,"
-        " before, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (account.key, modseq, mailbox, what, uids, email, before, tx.now),
+        "INSERT INTO events (account, modseq, mailbox, what, uids, before,"
+        " at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (account.key, modseq, mailbox, what, uids, before, tx.now),
     )

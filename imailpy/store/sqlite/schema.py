@@ -18,8 +18,13 @@ has no hash: only the acceptance that wrote it gives it to several key
 domains and to the queue, so nobody can find out by its look-up what another
 account has. Each counts what refers to it.
 
-Indexes are few, because each random one costs a page of log a message: small
-bodies are not looked up by hash, and the histories are swept by walking them.
+Each table and index that a message touches costs a page of log, so they are
+few: a blob carries its rendition (bytes and numbers that listings ask for);
+small bodies are not looked up by hash; histories are swept by walking them;
+and a message is the event of its own coming (`created_modseq`, `save_date`),
+`events` tells of what happened to it later. There is no index by MODSEQ but
+for what was expunged: the open mailbox knows the others, and STORE 1:* takes
+a third of the time without it.
 """
 
 from __future__ import annotations
@@ -149,6 +154,7 @@ CREATE TABLE messages (
     mailbox INTEGER NOT NULL,
     uid INTEGER NOT NULL,
     modseq INTEGER NOT NULL,
+    created_modseq INTEGER NOT NULL,
     flags INTEGER NOT NULL,
     keywords TEXT NOT NULL,
     internal_date INTEGER NOT NULL,
@@ -159,7 +165,8 @@ CREATE TABLE messages (
     expunged_at REAL,
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
-CREATE INDEX messages_by_modseq ON messages (mailbox, modseq);
+CREATE INDEX messages_vanished ON messages (mailbox, modseq)
+    WHERE expunged_at IS NOT NULL;
 CREATE INDEX messages_expunged ON messages (expunged_at)
     WHERE expunged_at IS NOT NULL;
 CREATE TABLE emails (
@@ -177,14 +184,7 @@ CREATE TABLE blobs (
     extent INTEGER NOT NULL,
     size_octets INTEGER NOT NULL,
     refs INTEGER NOT NULL,
-    unused_since REAL
-);
-CREATE UNIQUE INDEX blobs_by_hash ON blobs (hash, key_domain)
-    WHERE size_octets > 8192;
-CREATE INDEX blobs_unused ON blobs (unused_since)
-    WHERE unused_since IS NOT NULL;
-CREATE TABLE renditions (
-    blob INTEGER PRIMARY KEY,
+    unused_since REAL,
     version INTEGER NOT NULL,
     marks INTEGER NOT NULL,
     header_octets INTEGER NOT NULL,
@@ -203,6 +203,10 @@ CREATE TABLE renditions (
     refers_to TEXT NOT NULL,
     preview TEXT NOT NULL
 );
+CREATE UNIQUE INDEX blobs_by_hash ON blobs (hash, key_domain)
+    WHERE size_octets > 8192;
+CREATE INDEX blobs_unused ON blobs (unused_since)
+    WHERE unused_since IS NOT NULL;
 CREATE TABLE extents (
     id INTEGER PRIMARY KEY,
     codec TEXT NOT NULL DEFAULT 'none',
@@ -243,7 +247,6 @@ CREATE TABLE events (
     mailbox INTEGER NOT NULL,
     what TEXT NOT NULL,
     uids TEXT NOT NULL,
-    email INTEGER,
     before TEXT,
     at REAL NOT NULL,
     PRIMARY KEY (account, modseq, mailbox, what)

@@ -12,6 +12,10 @@ from typing import Any
 
 from imailpy.errors import MailboxNotFound, ObjectNotFound
 
+# Numbers are allowed this far ahead: a start goes on behind what was allowed,
+# and a commit in a thousand writes the counter.
+_AHEAD = 1_000
+
 # Past so many kept rows everything is forgotten between two groups.
 _MOST_KEPT = 50_000
 
@@ -131,8 +135,9 @@ class State:
         self._names: dict[tuple[int, str], MailboxRow] = {}
         self._touched: dict[int, tuple[Remembered, tuple[Any, ...]]] = {}
         self._dirty: dict[int, Remembered] = {}
-        self.numbers: dict[str, int] = {}
-        self._written_numbers: dict[str, int] = {}
+        # Last number drawn, and how far the database allows to draw.
+        self._numbers: dict[str, int] = {}
+        self._allowed: dict[str, int] = {}
         # How far the sweeper has walked a table without an index by time.
         self.walks: dict[str, tuple[Any, ...] | None] = {}
         self._load_numbers()
@@ -144,11 +149,11 @@ class State:
 
     # --- drawing numbers
 
-    def draw(self, name: str, count: int = 1) -> int:
-        """Draw `count` numbers never drawn before; gives the first."""
-        first = self.numbers.get(name, 0) + 1
-        self.numbers[name] = first + count - 1
-        return first
+    def draw(self, name: str) -> int:
+        """Draw a number that was never drawn before."""
+        number = self._numbers.get(name, 0) + 1
+        self._numbers[name] = number
+        return number
 
     # --- looking up
 
@@ -224,18 +229,20 @@ class State:
         for row in self._dirty.values():
             self._write(row)
         self._dirty.clear()
-        if self.numbers != self._written_numbers:
-            for name, value in self.numbers.items():
-                if self._written_numbers.get(name) != value:
-                    self._connection.execute(
-                        "INSERT INTO counters (name, value) VALUES (?, ?)"
-                        " ON CONFLICT (name) DO UPDATE SET value = ?",
-                        (name, value, value),
-                    )
+        for name, number in self._numbers.items():
+            if number > self._allowed.get(name, 0):
+                self._allow(name, number + _AHEAD)
+
+    def _allow(self, name: str, upto: int) -> None:
+        self._connection.execute(
+            "INSERT INTO counters (name, value) VALUES (?1, ?2)"
+            " ON CONFLICT (name) DO UPDATE SET value = ?2",
+            (name, upto),
+        )
+        self._allowed[name] = upto
 
     def committed(self) -> None:
         """What was written is on the disk."""
-        self._written_numbers = dict(self.numbers)
         if len(self._mailboxes) + len(self._accounts) > _MOST_KEPT:
             self._forget_rows()
 
@@ -244,7 +251,7 @@ class State:
         self._forget_rows()
         # Numbers drawn by what was lost are lost too: drawing on above them
         # is right whatever the database holds.
-        self._written_numbers = {}
+        self._allowed = {}
 
     def _forget_rows(self) -> None:
         self._accounts.clear()
@@ -257,10 +264,10 @@ class State:
     # --- rows
 
     def _load_numbers(self) -> None:
-        self.numbers = dict(
+        self._numbers = dict(
             self._connection.execute("SELECT name, value FROM counters")
         )
-        self._written_numbers = dict(self.numbers)
+        self._allowed = dict(self._numbers)
 
     def _load_account(self, account_id: str) -> AccountRow:
         row = self._connection.execute(

@@ -34,7 +34,7 @@ WALKED = 1000
 
 # Pages given back in one step, and free pages that are left alone.
 PAGES = 1000
-FREE_PAGES_KEPT = 256
+FREE_PAGES_KEPT = 16
 
 
 def expunged(tx: Tx, job: Job) -> int:
@@ -101,7 +101,6 @@ def unused_blobs(tx: Tx, job: Job) -> int:
         (tx.now - tx.settings.blob_grace_s, ROWS),
     ).fetchall()
     for blob, extent in rows:
-        tx.execute("DELETE FROM renditions WHERE blob = ?", (blob,))
         tx.execute("DELETE FROM blobs WHERE id = ?", (blob,))
         release_extents(tx, [(extent, 1)])
     tx.world.fault_point("store.sweep_blobs")

@@ -64,15 +64,13 @@ class Job:
     grows: bool = True
     alone: bool = False
     error: BaseException | None = None
+    # What it brings, without what lies in files of its own.
+    octets: int = 0
 
-    @property
-    def octets(self) -> int:
-        """What it brings, without what lies in files of its own."""
-        return sum(
-            body.size_octets
-            for body, place in zip(self.bodies, self.places, strict=True)
-            if place is None
-        )
+    def __attrs_post_init__(self) -> None:
+        for body, place in zip(self.bodies, self.places, strict=True):
+            if place is None:
+                self.octets += body.size_octets
 
 
 @define

@@ -219,7 +219,7 @@ class MaildropTests(Pop3Case):
         async def fail(*whatever: object, **more: object) -> object:
             raise StoreUnavailable("no disk")
 
-        self.patch(type(inbox), "expunge", fail)
+        self.patch(type(inbox), "remove", fail)
         self.assertEqual(
             client.say(b"QUIT\r\n"),
             b"-ERR [SYS/TEMP] No message was removed\r\n",
