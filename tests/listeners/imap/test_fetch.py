@@ -291,7 +291,7 @@ class FlowTests(InMemory, SynchronousTestCase):
         self.client.protocol.dataReceived(b"x FETCH 1 BODY.PEEK[]\r\n")
         self.client.lose()
         self.assertEqual(self.client.gate.stages()[-1], "closed")
-        self.assertEqual(self.house.factory.connections, set())
+        self.assertEqual(self.house.factory.connections, {})
         self.assertNotIn("imap.failed", self.house.journal.names())
 
     def test_body_cut_short_ends_the_connection(self) -> None:
