@@ -242,8 +242,9 @@ class History:
 
     async def _read(self, user: str) -> None:
         reader = Reader(self.world, self.auditor, user)
-        for _ in range(2):
+        for number in range(2):
             await reader.read()
+            await reader.shelve(f"Shelf{number}")
             await reader.tidy()
 
     def storm(self) -> None:
