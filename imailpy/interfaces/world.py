@@ -323,6 +323,9 @@ class IWorld(Interface):
                 [SECURITY B15.1].
         """
 
+    def longest_callback_s() -> float:
+        """Give the seconds for which one callback held the reactor most."""
+
     def fault_point(name: str) -> None:
         """
         A named place where a simulated machine may crash or fail.

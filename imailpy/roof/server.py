@@ -119,7 +119,7 @@ class Server(TwistedService):
         self.store: IStore = SqliteStore(
             world, self.providers.store, self.journal
         )
-        self.meters = Meters(self.store)
+        self.meters = Meters(self.store, self._figures)
         self.delivery = Delivery(
             world,
             self.providers.delivery,
@@ -251,6 +251,10 @@ class Server(TwistedService):
 
     # What an operator asks for
 
+    def _figures(self) -> dict[str, float]:
+        longest_ms = self.world.longest_callback_s() * 1000
+        return {"reactor_longest_ms": round(longest_ms, 1)}
+
     def facts(self) -> dict[str, Any]:
         """What `status` shows of the running server."""
         return {
@@ -259,6 +263,7 @@ class Server(TwistedService):
             "running_s": int(self.world.clock.now() - self._started_at),
             "configuration": self.providers.configuration.file,
             "configuration_number": self.providers.realm.number,
+            **self._figures(),
             "connections": sum(
                 len(factory.connections) for factory in self._factories
             ),
