@@ -149,6 +149,14 @@ class Server:
         """What it said."""
         return Path(self.log).read_text(encoding="utf-8", errors="replace")
 
+    def work_s(self) -> float:
+        """The CPU time that it has used: what others do does not count."""
+        if self.process is None:
+            return 0.0
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text("ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """SIGKILL."""
         self._end(signal.SIGKILL)

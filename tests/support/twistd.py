@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from imailpy.tls import selfsigned
 from imailpy.world.real import RealWorld
-from tests.support.server import HOST, HOUSE, TWISTD, free_port, wait_for
+from tests.support.server import HOST, HOUSE, TWISTD, wait_for
 
 CONFIGURATION = """\
 [server]
@@ -65,6 +66,24 @@ catch_outside_in = "alice@example.test"
 NAMES = ("smtp", "submission", "imaps", "imap", "pop3", "metrics")
 
 
+def free_ports(count: int) -> list[int]:
+    """
+    Ports that nobody listens on, and that no client is given by chance:
+    below those that the system draws from.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(range(10_000, 30_000), 2000):
+        with socket.socket() as stream:
+            try:
+                stream.bind(("", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports")
+
+
 class Installed:
     """
     A folder with configuration, certificate and data.
@@ -80,7 +99,7 @@ class Installed:
         self.folder = tempfile.mkdtemp(prefix="imailpy-test-")
         # Who else enters gets no further than to what is his.
         os.chmod(self.folder, 0o755)
-        self.ports = {name: free_port() for name in NAMES}
+        self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
         self.config = f"{self.folder}/imailpy.toml"
         self.data = f"{self.folder}/data"
         self.text = (

@@ -148,6 +148,7 @@ class Campaign:
         self.known: dict[tuple[str, str, int], str] = {}
         self.numbers: dict[str, list[int]] = {}
         self.starts_s: list[float] = []
+        self.work_s: list[float] = []
         self.problems: list[str] = []
         self.errors: Counter[str] = Counter()
 
@@ -388,6 +389,7 @@ class Campaign:
         began = time.monotonic()
         self.server.start()
         self.starts_s.append(time.monotonic() - began)
+        self.work_s.append(self.server.work_s())
         self.audit()
 
     @property
@@ -420,7 +422,8 @@ class Campaign:
             f"{self.kills} kills, {len(self.ledger.stored)} stored, "
             f"{len(self.ledger.outside)} sent on, {twice} remote duplicates, "
             f"start {statistics.median(self.starts_s):.2f} s, "
-            f"slowest {self.slowest_start_s:.2f} s, "
+            f"slowest {self.slowest_start_s:.2f} s "
+            f"(of CPU {max(self.work_s):.2f} s), "
             f"{len(self.problems)} problems"
         )
 
