@@ -16,7 +16,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 
-from imailpy.admin.operations import Operations
+from imailpy.admin.operations import Operations, complaint_of
 from imailpy.errors import MailError
 
 SOCKET_NAME = "control"
@@ -56,7 +56,10 @@ class Control(LineOnlyReceiver):
         try:
             return {"ok": await self._operations.perform(name, arguments)}
         except MailError as error:
-            return {"error": error.public, "temporary": error.temporary}
+            return {
+                "error": complaint_of(error),
+                "temporary": error.temporary,
+            }
         except Exception:
             self.log.failure("operation {name} failed", name=name)
             return {"error": "internal error, see the log", "temporary": True}

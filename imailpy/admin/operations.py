@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from imailpy.errors import MailError, ObjectNotFound
+from imailpy.errors import MailError, ObjectNotFound, StoreRefused
 from imailpy.interfaces.directory import Account, AccountSecrets, Alias, Domain
 from imailpy.interfaces.queue import QueueRow, QueueState
 from imailpy.interfaces.store import IStore
@@ -32,6 +32,20 @@ class BadRequest(MailError):
     """The operator's words are off."""
 
     temporary = False
+
+
+def complaint_of(error: MailError) -> str:
+    """
+    Tell an operator what went wrong.
+
+    Whoever may ask owns the store: where `public` is but the stock phrase of
+    its kind, `private` is told too, and names the object that is meant.
+    """
+    if error.public != type(error).public:
+        return error.public
+    if isinstance(error, StoreRefused):
+        return error.private
+    return f"{error.public}: {error.private}"
 
 
 @frozen
@@ -365,7 +379,7 @@ def _row(row: QueueRow) -> Plain:
         "route": row.route,
         "state": row.state.value,
         "received_at": row.received_at,
-        "next_try": row.next_try,
+        "next_try": row.next_try or None,
         "tries": row.tries,
         "size_octets": row.size_octets,
         "last_reply": str(row.last_reply) if row.last_reply else None,

@@ -36,4 +36,4 @@ def add_to(main: click.Group) -> None:
         from imailpy.config import example
 
         text = example()
-        answer(door, {"example": text}, text)
+        answer(door, {"example": text}, text.rstrip("\n"))

@@ -16,6 +16,7 @@ import click
 from attrs import define
 
 CONTROL = "control"
+DATABASE = "mail.db"
 
 EX_PROBLEMS = 1
 EX_UNAVAILABLE = 69
@@ -82,9 +83,31 @@ class Door:
     ) -> Any:
         from imailpy.cli.offline import perform
 
+        self._may_open(directory)
         self.say(f"no server is running: opening the store in {directory}")
         settings = None if self.config is None else self.settings()
         return perform(directory, settings, name, arguments)
+
+    def _may_open(self, directory: str) -> None:
+        """Keep a slip from making a store, or files of another user's."""
+        try:
+            owner = os.stat(directory).st_uid
+        except OSError as error:
+            raise Failed(
+                f"{directory}: {error.strerror}", EX_UNAVAILABLE
+            ) from None
+        if owner != os.geteuid():
+            raise Failed(
+                f"no server is running, and {directory} belongs to another "
+                f"user (uid {owner}): try again as that user",
+                EX_NOPERM,
+            )
+        database = os.path.join(directory, DATABASE)
+        if self.config is None and not os.path.exists(database):
+            raise Failed(
+                f"no server is running, and no store is in {directory}",
+                EX_UNAVAILABLE,
+            )
 
     def say(self, text: str) -> None:
         """Tell a person what is going on; never mixed with the answer."""

@@ -7,8 +7,9 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import ensureDeferred
 
+from imailpy.admin.operations import complaint_of
 from imailpy.cli.door import EX_PROBLEMS, EX_TEMPFAIL, Failed
-from imailpy.errors import MailError
+from imailpy.errors import MailError, StoreRefused
 from imailpy.tap import open_operations
 
 
@@ -42,6 +43,9 @@ def perform(
         raise Failed("the store could not be opened", EX_TEMPFAIL)
     if isinstance(answers[-1], MailError):
         error = answers[-1]
-        code = EX_TEMPFAIL if error.temporary else EX_PROBLEMS
-        raise Failed(f"{error.public} ({error.private})", code)
+        if isinstance(error, StoreRefused):
+            code = error.exit_code
+        else:
+            code = EX_TEMPFAIL if error.temporary else EX_PROBLEMS
+        raise Failed(complaint_of(error), code)
     return answers[-1]

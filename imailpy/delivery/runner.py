@@ -88,8 +88,9 @@ class Runner:
             self._recorded,
         )
         self.running: Counter[str] = Counter()
-        self._carriers: set[Carrier] = set()
-        self._closing: set[Deferred[None]] = set()
+        # In the order of their making, as everything that is gone through.
+        self._carriers: dict[Carrier, None] = {}
+        self._closing: dict[Deferred[None], None] = {}
         # Workers with an open connection and nothing to do.
         self._idle: dict[str, list[Deferred[None]]] = {}
         self._started = self._stopping = False
@@ -279,7 +280,7 @@ class Runner:
             self._conclude([Carried(row, _INTERNAL) for row in rows])
             return None
         carrier.key = key
-        self._carriers.add(carrier)
+        self._carriers[carrier] = None
         return carrier
 
     async def _carrier(self, way: _Way) -> Carrier:
@@ -345,10 +346,10 @@ class Runner:
 
     def _close(self, carrier: Carrier) -> None:
         """Part from a carrier; nobody waits for the other side's goodbye."""
-        self._carriers.discard(carrier)
+        self._carriers.pop(carrier, None)
         closing = carrier.close()
-        self._closing.add(closing)
-        closing.addBoth(lambda _: self._closing.discard(closing))
+        self._closing[closing] = None
+        closing.addBoth(lambda _: self._closing.pop(closing, None))
 
     def _abort(self) -> None:
         """Those who did not finish in time: what they carry stays queued."""

@@ -81,9 +81,13 @@ class Column(Enum):
     BODYSTRUCTURE = "bodystructure: bytes, IMAP's own form"
     SENT_DATE = "sent_date: int or None, seconds since 1970, UTC"
     LISTED_FIELDS = "listed_fields: bytes, header fields clients list"
+    COMPLETE = "complete: int, whether those fields are all there are"
     STRUCTURE = "structure: bytes, Structure.unpack reads it"
     PREVIEW = "preview: str"
     PREFIX_SIZE = "prefix_octets: int, what stands before the shared body"
+
+    # Enum's own goes by the name, in Python: rows are looked up by these.
+    __hash__ = object.__hash__
 
 
 @frozen
@@ -254,6 +258,18 @@ class IMailbox(Interface):
 
         Returns:
             The UIDs that went.
+        """
+
+    def remove(uids: UidSet, *, by: Any = None) -> Awaitable[Sequence[int]]:
+        """
+        Remove messages whatever their flags, in one transaction: all that
+        are there, or none.
+
+        Returns:
+            The UIDs that went, once they would stay away after a power cut.
+
+        Raises:
+            MailboxNotFound, StoreUnavailable: Nothing was removed.
         """
 
     def rows(

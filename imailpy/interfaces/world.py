@@ -58,7 +58,9 @@ class INetwork(Interface):
         Listen at once for TCP streams.
 
         Args:
-            address: IPv4 or IPv6 address to bind.
+            address: IPv4 or IPv6 address to bind; empty: all of this
+                machine, IPv6 and IPv4. An IPv4 client is always told as
+                one, never as a mapped IPv6 address.
             port: 0 for any free one.
             factory: A Twisted `IProtocolFactory`.
             tls: A context factory: TLS from the first octet.
@@ -154,8 +156,8 @@ class IDisk(Interface):
 
         Args:
             private: It holds a secret, such as a certificate's key: it must
-                belong to us or to root, and neither its group nor others
-                may read it [SECURITY B12.5].
+                belong to us or to root (for root: to anybody), and neither
+                its group nor others may read it [SECURITY B12.5].
 
         Raises:
             OSError: Also when it is no regular file, or larger; its text
@@ -315,6 +317,10 @@ class IWorld(Interface):
         """
         Before mail is touched: files for us alone (umask 077), no core
         dumps, no debugger of another user [SECURITY B15.8].
+
+        Raises:
+            PermissionError: The process could have its privileges back
+                [SECURITY B15.1].
         """
 
     def longest_callback_s() -> float:

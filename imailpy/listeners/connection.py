@@ -47,8 +47,8 @@ class Connection(Protocol):
         "_closed",
         "_deadline",
         "_drained",
-        "_ended",
         "_handling",
+        "_peer_done",
         "_timeout_s",
         "_timer",
         "_timer_at",
@@ -75,7 +75,7 @@ class Connection(Protocol):
         self._deadline = 0.0
         self._turn_asked = False
         self._closed = False
-        self._ended = False
+        self._peer_done = False
 
     # What a subclass gives
 
@@ -119,7 +119,7 @@ class Connection(Protocol):
         The peer will send no more, but may well be listening: what it has
         asked is answered, then the connection is closed.
         """
-        self._ended = True
+        self._peer_done = True
         self.turn()
 
     def writeConnectionLost(self) -> None:
@@ -182,7 +182,7 @@ class Connection(Protocol):
         while self._handling is None and not self.paused:
             event = self.engine.next_event()
             if event is None:
-                if self._ended and not self.lost:
+                if self._peer_done and not self.lost:
                     self.flush()
                     self._close()
                 break
@@ -266,7 +266,7 @@ class Connection(Protocol):
         Once it is closing everything is read, and forgotten: TLS ends with
         a word of the peer.
         """
-        if self.lost or self._closed or self._ended:
+        if self.lost or self._closed or self._peer_done:
             return
         transport: Any = self.transport
         if self.engine.closing or self.engine.want_input():

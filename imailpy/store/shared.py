@@ -113,6 +113,22 @@ class SharedMailbox:
                 return found[:most]
         return found
 
+    def at_hand(
+        self, here: Sequence[int]
+    ) -> tuple[Sequence[int], Sequence[str], Sequence[int]]:
+        """Flags, keywords, MODSEQs of UIDs that are here, ascending."""
+        first = bisect_left(self.uids, here[0])
+        last = first + len(here)
+        if last <= len(self.uids) and self.uids[last - 1] == here[-1]:
+            flags, modseqs = self._flags[first:last], self._modseqs[first:last]
+        else:
+            places = [bisect_left(self.uids, uid) for uid in here]
+            flags = array("B", [self._flags[at] for at in places])
+            modseqs = array("Q", [self._modseqs[at] for at in places])
+        if not self._words:
+            return flags, ("",) * len(here), modseqs
+        return flags, [self._words.get(uid, "") for uid in here], modseqs
+
     def renamed(self, name: str, special_use: str | None) -> None:
         """Take another name."""
         self._info = evolve(self._info, name=name, special_use=special_use)

@@ -188,6 +188,8 @@ class SpooledBody:
     """
 
     __slots__ = (
+        "_holds",
+        "_released",
         "_spool",
         "file",
         "octets",
@@ -207,6 +209,8 @@ class SpooledBody:
         rendition: Rendition,
     ) -> None:
         self._spool: Spool | None = spool
+        self._holds = 0
+        self._released = False
         self.octets = content if isinstance(content, bytes) else None
         self.file = None if isinstance(content, bytes) else content
         self.path = path
@@ -228,7 +232,25 @@ class SpooledBody:
             else:
                 raise ValueError("the body was released")
 
+    def hold(self) -> None:
+        """
+        Another thread is about to read: `release` waits for `let_go`.
+
+        A session may vanish while its message is on its way to the disk; a
+        file closed then could be another one by the time it is read.
+        """
+        self._holds += 1
+
+    def let_go(self) -> None:
+        """It has read what it wanted."""
+        self._holds -= 1
+        if self._released:
+            self.release()
+
     def release(self) -> None:
+        self._released = True
+        if self._holds:
+            return
         spool, self._spool = self._spool, None
         if spool is None:
             return

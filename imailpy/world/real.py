@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import os
 import resource
@@ -115,7 +116,33 @@ class RealWorld:
 
         signal.signal(signal.SIGHUP, heard)
 
+    def end_well(self) -> None:
+        """
+        Have SIGTERM end the process with exit code 0, once it has stopped.
+
+        Twisted would have it die by the signal after all was finished,
+        which tells those who watch it nothing about whether it was.
+        """
+
+        def heard(*_: object) -> None:
+            self._reactor.callFromThread(self._stop)
+
+        def install() -> None:
+            signal.signal(signal.SIGTERM, heard)
+
+        self._reactor.callWhenRunning(install)
+
+    def _stop(self) -> None:
+        if self._reactor.running:
+            self._reactor.stop()
+
     def harden(self) -> None:
+        if len({*os.getresuid()}) > 1 or len({*os.getresgid()}) > 1:
+            raise PermissionError(
+                errno.EPERM,
+                "the way back to root is open: use --uid and --gid, "
+                "not --euid",
+            )
         # What was imported stays; what comes and goes has no cycles but
         # those of failures, so a look at it now and then is enough.
         self._watch = LoopWatch(self._reactor)

@@ -39,8 +39,13 @@ def _open(path: str, flags: int) -> int:
 
 
 def _check_secret(status: os.stat_result, path: str) -> None:
-    """Refuse a secret that others may read or have put there."""
-    if status.st_uid not in (0, os.geteuid()):
+    """
+    Refuse a secret that others may read or have put there.
+
+    Root may look at the key of the user that the server runs as: `twistd
+    --uid` reads it before it gives up root's rights, and again after.
+    """
+    if os.geteuid() not in (0, status.st_uid) and status.st_uid != 0:
         raise OSError(errno.EPERM, "owned by another user", path)
     if status.st_mode & 0o077:
         raise OSError(

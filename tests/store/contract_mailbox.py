@@ -209,6 +209,25 @@ class MailboxContract(Base):
         self.assertIsNone(result_of(box.body(3)))
         self.assertEqual(result_of(box.rows(UidSet.of(3), [Column.UID])), [])
 
+    def test_remove(self) -> None:
+        """Messages are removed whatever their flags, and nothing else is."""
+        box = self.open()
+        self.append(box, 5)
+        self.store_flags(box, UidSet.of(2), "add", DELETED)
+        used = result_of(self.mail().used_octets())
+        watch = Watcher()
+        box.attach(watch)
+        gone = result_of(box.remove(UidSet.of(1, 4, 9), by=watch))
+        self.assertEqual(list(gone), [1, 4])
+        self.assertEqual(list(box.uids), [2, 3, 5])
+        [change] = watch.changes
+        self.assertEqual((change.expunged, change.by), ((1, 4), watch))
+        self.assertEqual(change.modseq, box.info.highest_modseq)
+        self.assertEqual((box.info.exists, box.info.deleted), (3, 1))
+        self.assertLess(result_of(self.mail().used_octets()), used)
+        self.assertEqual(list(result_of(box.remove(UidSet.of(1)))), [])
+        self.assertEqual(len(watch.changes), 1)
+
     def test_many_expunged(self) -> None:
         """Expunging very many keeps order, flags and counts right."""
         box = self.open()
@@ -286,12 +305,26 @@ class MailboxContract(Base):
         self.assertGreater(box.modseq(5), highest)
 
     def test_threads(self) -> None:
-        """A reply stands in the thread of what it answers."""
-        first = deliver(self.store, ALICE)
-        uid = deliver(self.store, ALICE, SIMPLE.replace(b"<1@", b"<2@"))
-        box = self.open()
-        rows = dict(result_of(box.rows(ALL, [Column.UID, Column.THREAD_ID])))
-        self.assertTrue(rows[first] and rows[uid])
+        """A reply stands in the thread of what it answers, come what may."""
+        head = b"Message-ID: <%s@x>\r\nReferences: %s\r\n\r\nhello\r\n"
+        uids = [
+            deliver(self.store, ALICE, head % parts)
+            for parts in (
+                (b"1", b""),
+                (b"2", b"<1@x>"),
+                (b"4", b"<1@x> <2@x> <3@x>"),
+                (b"3", b"<2@x>"),
+                (b"other", b""),
+                (b"late-reply", b"<early@x>"),
+                (b"early", b""),
+            )
+        ]
+        rows = result_of(self.open().rows(ALL, [Column.THREAD_ID]))
+        threads = [thread for (thread,) in rows]
+        self.assertEqual(len(uids), 7)
+        self.assertEqual(len(set(threads[:4])), 1)
+        self.assertEqual(threads[5], threads[6])
+        self.assertEqual(len(set(threads)), 3)
 
     def test_quota(self) -> None:
         """What does not fit is refused whole; EXPUNGE makes room again."""

@@ -194,6 +194,24 @@ class GroupTests(Case):
         self.assertEqual(len(watch.changes), 4)
         self.assertEqual(list(box.uids), [2])
 
+    def test_who_waits_may_give_up(self) -> None:
+        """A session that vanishes changes nothing for the others."""
+        box = self.open()
+        self.world.threads.held = True
+        [message] = self.message(50_000)
+        [filed] = self.message(100_000)
+        waiting = Deferred.fromCoroutine(box.append([message, filed]))
+        waiting.addErrback(lambda failure: None)
+        waiting.cancel()
+        message.body.release()
+        filed.body.release()
+        self.world.threads.held = False
+        self.world.threads.go()
+        self.assertEqual(list(box.uids), [1, 2])
+        self.assertEqual(len(self.body_of(box, 2)), 100_000)
+        self.assertEqual(self.store.spool.in_flight_octets, 0)
+        self.assertEqual(self.disk.list(self.store.spool.directory), [])
+
     def test_opened_between_commit_and_news(self) -> None:
         """A mailbox opened after a commit does not hear of it twice."""
         self.world.threads.held = True

@@ -56,7 +56,7 @@ class Shared:
     recent: Recent
     pool: IPool
     implicit_tls: bool
-    connections: set[Any]
+    connections: dict[Any, None]
 
 
 class Answering(Connection):

@@ -52,7 +52,8 @@ class ImapFactory(Factory):
     ) -> None:
         self._listener = listener
         self._implicit_tls = implicit_tls
-        self.connections: set[ImapConnection] = set()
+        # In the order they came: they are parted from in that order.
+        self.connections: dict[ImapConnection, None] = {}
         # One thread for long texts of SEARCH: it must not starve the rest.
         pool = world.threads.pool("imap-search", threads=1, queue=256)
         self.shared = Shared(

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from imailpy.errors import MailError
 from imailpy.interfaces.store import Column, FlagChange
 from imailpy.listeners.imap.fetch_plan import FLAGS, Plan, plan_for
-from imailpy.listeners.imap.listed import COMPLETE_TO, is_complete
 from imailpy.listeners.imap.sections import Message, write_section
 from imailpy.listeners.imap.spans import Spans, count, numbers_of, portions
 from imailpy.listeners.imap.view import View
@@ -83,14 +82,8 @@ async def _rows(
 
 def _complete(plan: Plan, rows: Rows) -> bool:
     """Whether the listed fields of all these are all they have."""
-    if not rows:
-        return True
-    columns = tuple(zip(*rows, strict=True))
-    sizes = columns[plan.columns.index(Column.SIZE)]
-    structures = columns[plan.columns.index(Column.STRUCTURE)]
-    return max(sizes) <= COMPLETE_TO or all(
-        map(is_complete, sizes, structures)
-    )
+    at = plan.columns.index(Column.COMPLETE)
+    return all(row[at] for row in rows)
 
 
 def _numbers(view: View, portion: Spans, uids: Sequence[int]) -> Any:

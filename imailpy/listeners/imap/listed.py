@@ -19,10 +19,6 @@ from imailpy.protocol.imap.commands import HeaderHas, Section
 
 NAMES = frozenset(LISTED_FIELDS)
 
-# A header section up to here is listed to its end; one that is longer may
-# have passed the scanner's bounds.
-COMPLETE_TO = 32 * 1024
-
 _WORD = re.compile(r"\S+")
 
 
@@ -33,19 +29,6 @@ def is_listed(section: Section) -> bool:
         and not section.part
         and NAMES.issuperset(section.fields)
     )
-
-
-def is_complete(size_octets: int, structure: bytes) -> bool:
-    """
-    Whether the listed fields of a message are all there are.
-
-    Args:
-        size_octets: Of the message.
-        structure: Packed: the fifth word is where the header section ends.
-    """
-    if size_octets <= COMPLETE_TO:
-        return True
-    return int(structure.split(b" ", 5)[4]) <= COMPLETE_TO
 
 
 @lru_cache(maxsize=256)
@@ -82,8 +65,8 @@ def field_test(key: HeaderHas) -> Callable[[bytes], bool]:
     """
     Give what tells whether a field holds a text.
 
-    Most messages fall out by one look: without encoded words and beyond-
-    ASCII octets, the longest word of the text must stand there as it is.
+    Most messages fall out by one look: where nothing is encoded or beyond
+    ASCII, the longest word of the text must stand there as it is.
     """
     values = _values(key.field.encode("ascii"))
     needle = key.text
@@ -92,16 +75,25 @@ def field_test(key: HeaderHas) -> Callable[[bytes], bool]:
     word = max(words, key=len, default="").encode()
 
     def test(fields: bytes) -> bool:
-        plain = fields.isascii() and b"=?" not in fields
-        if plain and word not in fields.lower():
+        if _is_plain(fields) and word not in fields.lower():
             return False
         for value in values(fields):
-            if plain and word == whole:
+            if not _is_plain(value):
+                if needle in field_text(value).casefold():
+                    return True
+            elif word == whole:
                 # No blank in it that a fold could stand for.
                 if whole in value.lower():
                     return True
-            elif needle in field_text(value).casefold():
+            elif word in value.lower() and (
+                needle in field_text(value).casefold()
+            ):
                 return True
         return False
 
     return test
+
+
+def _is_plain(octets: bytes) -> bool:
+    """Whether octets are the text that they stand for."""
+    return octets.isascii() and b"=?" not in octets

@@ -137,7 +137,7 @@ class ImapConnection(Answering):
     # What the base class asks for
 
     def connectionMade(self) -> None:
-        self.shared.connections.add(self)
+        self.shared.connections[self] = None
         super().connectionMade()
 
     async def handle(self, event: Any) -> None:
@@ -183,7 +183,7 @@ class ImapConnection(Answering):
         self.turn()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.shared.connections.discard(self)
+        self.shared.connections.pop(self, None)
         super().connectionLost(reason)
         self.deselect()
         self.drop_appending()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.store import Column, IMailbox
-from imailpy.listeners.imap.listed import is_complete, is_listed, picker
+from imailpy.listeners.imap.listed import is_listed, picker
 from imailpy.message.header import select_fields
 from imailpy.message.structure import Structure
 from imailpy.protocol.imap.commands import Section
@@ -42,7 +42,7 @@ def columns_for(sections: Sequence[Section]) -> list[Column]:
         return []
     columns = [Column.SIZE, Column.STRUCTURE, Column.PREFIX_SIZE]
     if any(is_listed(section) for section in sections):
-        columns.append(Column.LISTED_FIELDS)
+        columns += [Column.LISTED_FIELDS, Column.COMPLETE]
     return columns
 
 
@@ -58,7 +58,10 @@ class Message:
         self.uid: int = row[Column.UID]
         self.size_octets: int = row[Column.SIZE]
         self.prefix_octets: int = row[Column.PREFIX_SIZE]
-        self.listed_fields: bytes | None = row.get(Column.LISTED_FIELDS)
+        # None where they are not all of them.
+        self.listed_fields: bytes | None = None
+        if row.get(Column.COMPLETE):
+            self.listed_fields = row[Column.LISTED_FIELDS]
         self._mailbox = mailbox
         self._packed: bytes = row[Column.STRUCTURE]
         self._structure: Structure | None = None
@@ -81,9 +84,7 @@ class Message:
 
     def listed(self, section: Section) -> bool:
         """Whether a section can be given without the body."""
-        if self.listed_fields is None or not is_listed(section):
-            return False
-        return is_complete(self.size_octets, self._packed)
+        return self.listed_fields is not None and is_listed(section)
 
     async def open_for(self, sections: Sequence[Section]) -> bool:
         """

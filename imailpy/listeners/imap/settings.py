@@ -11,7 +11,7 @@ class ImapSettings:
     Settings of one IMAP listener.
 
     Attributes:
-        greeting: What a client reads first; empty: the name of the host.
+        greeting: What a client reads first, behind the name of the host.
         plaintext_auth: Whether a password may cross an unencrypted
             connection; without it LOGINDISABLED is told.
         scram: Whether SCRAM-SHA-256 is offered.
@@ -23,7 +23,7 @@ class ImapSettings:
         failures_most: Refused logins before the connection is closed.
     """
 
-    greeting: str = ""
+    greeting: str = "ready"
     plaintext_auth: bool = False
     scram: bool = False
     append_limit_octets: int = 64 * 1024 * 1024

@@ -51,7 +51,7 @@ async def connected(session: ImapConnection, event: Connected) -> None:
         session.engine.bye(text.replace("\n", " "), b"UNAVAILABLE")
         return
     session.engine.greet(
-        session.settings.greeting or f"{session.world.host_name} ready"
+        f"{session.world.host_name} {session.settings.greeting}"
     )
 
 

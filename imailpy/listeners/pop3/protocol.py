@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from imailpy.errors import LoginCancelled, LoginMalformed, MailError
+from imailpy.interfaces.body import IBody
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IGate, IRealm
 from imailpy.interfaces.settings import Provider
@@ -26,13 +27,14 @@ from imailpy.listeners.login import (
     SignIn,
     mechanisms,
 )
-from imailpy.listeners.pop3.maildrop import remove, snapshot
+from imailpy.listeners.pop3.maildrop import snapshot
 from imailpy.listeners.pop3.message import (
     downgraded,
     header_is_ascii,
     header_sections,
 )
 from imailpy.listeners.pop3.settings import Pop3Settings
+from imailpy.mail import UidSet
 from imailpy.protocol import pop3
 from imailpy.protocol.pop3.top import TopCut
 from imailpy.protocol.sasl import Challenge
@@ -260,9 +262,7 @@ async def _connected(session: Pop3Connection, _: pop3.Connected) -> None:
         text = reply.text if reply is not None else "Try again later"
         session.engine.error(text.replace("\n", " "), "SYS/TEMP")
         return
-    session.engine.ok(
-        session.settings.greeting or f"{session.world.host_name} ready"
-    )
+    session.engine.ok(f"{session.world.host_name} {session.settings.greeting}")
 
 
 async def _login(session: Pop3Connection, event: pop3.Login) -> None:
@@ -316,6 +316,8 @@ async def _retrieve(
         engine.error(_GONE)
         return
     try:
+        if _at_once(engine, event, body):
+            return
         if engine.utf8 or header_is_ascii(body):
             chunks = body.chunks()
             engine.begin(f"{engine.size(event)} octets")
@@ -341,10 +343,32 @@ async def _retrieve(
     engine.end()
 
 
+def _at_once(
+    engine: pop3.ServerSession, event: pop3.Retrieve | pop3.Top, body: IBody
+) -> bool:
+    """Give what most messages are: short, ASCII, and asked for whole."""
+    if body.size_octets > _SMALL or isinstance(event, pop3.Top):
+        return False
+    octets = b"".join(body.chunks())
+    if not engine.utf8 and not octets.isascii():
+        return False
+    engine.begin(f"{engine.size(event)} octets")
+    engine.body(octets)
+    engine.end()
+    return True
+
+
 async def _quit(session: Pop3Connection, event: pop3.Quit) -> None:
-    """The UPDATE state: +OK only once it is durable [SECURITY B8.2]."""
+    """
+    The UPDATE state: all that was marked goes or nothing does, and +OK only
+    once it is durable [SECURITY B8.2].
+    """
+    gone: Sequence[int] = ()
     try:
-        gone = await remove(session.maildrop, event.deleted)
+        if event.deleted:
+            gone = await session.maildrop.remove(
+                UidSet.from_uids(event.deleted)
+            )
     except MailError as error:
         session.refuse(error, "No message was removed")
         return

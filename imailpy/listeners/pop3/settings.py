@@ -11,7 +11,7 @@ class Pop3Settings:
     Settings of one POP3 listener.
 
     Attributes:
-        greeting: What a client reads first; empty: the name of the host.
+        greeting: What a client reads first, behind the name of the host.
         plaintext_auth: Whether a password may cross an unencrypted
             connection.
         scram: Whether SCRAM-SHA-256 is offered.
@@ -22,7 +22,7 @@ class Pop3Settings:
         failures_most: Refused logins before the connection is closed.
     """
 
-    greeting: str = ""
+    greeting: str = "ready"
     plaintext_auth: bool = False
     scram: bool = False
     handshake_s: float = 30.0

@@ -322,8 +322,14 @@ class Answers:
         """Nothing more comes and nothing more is said."""
         if self.closing:
             return
-        appending = isinstance(self._open, AppendMessage) or (
-            self._mode in _APPENDING and not isinstance(self._open, AppendEnd)
+        appending = (
+            isinstance(self._open, AppendMessage)
+            or (
+                self._mode in _APPENDING
+                and not isinstance(self._open, AppendEnd)
+            )
+            # One that was refused, and nobody has seen it yet.
+            or any(isinstance(event, AppendAborted) for event in self._events)
         )
         self.closing = True
         self._open = None

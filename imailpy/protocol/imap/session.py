@@ -105,7 +105,8 @@ class ServerSession(Answers):
                 return event
             if self._open is not None or self.closing:
                 return None
-            if not _STEPS[self._mode](self):
+            # A step that ends the session may leave an event behind.
+            if not _STEPS[self._mode](self) and not self._events:
                 return None
 
     def want_input(self) -> bool:

@@ -14,8 +14,8 @@ from imailpy.interfaces.store import (
     IStore,
     MailboxDelivery,
 )
+from imailpy.store.memory.account import Mail, MemoryAccountMail
 from imailpy.store.memory.directory import MemoryDirectory
-from imailpy.store.memory.mailbox import Mail, MemoryAccountMail
 from imailpy.store.memory.queue import MemoryQueue
 from imailpy.store.memory.spool import MemorySpool
 from imailpy.store.names import FIRST_MAILBOXES, canonical_name

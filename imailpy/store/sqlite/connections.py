@@ -38,12 +38,14 @@ _NETWORK = frozenset(
     }
 )
 
+BUSY_MS = 5000
+
 _SAFE = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
     "PRAGMA mmap_size = 0",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
+    f"PRAGMA busy_timeout = {BUSY_MS}",
     # What a savepoint changes is noted in memory, not in a temporary file.
     "PRAGMA temp_store = MEMORY",
 )

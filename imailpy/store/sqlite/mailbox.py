@@ -25,7 +25,9 @@ from imailpy.mail import UidSet
 from imailpy.message.rendition import RENDERER_VERSION
 from imailpy.store.bodies import JoinedBody
 from imailpy.store.shared import Effect, SharedMailbox
+from imailpy.store.sqlite import flag_jobs
 from imailpy.store.sqlite import message_jobs as jobs
+from imailpy.store.sqlite.keeping import COMPLETE
 
 if TYPE_CHECKING:
     from imailpy.store.sqlite.store import SqliteStore
@@ -47,14 +49,13 @@ _COLUMNS: dict[Column, str] = {
     Column.BODYSTRUCTURE: "r.bodystructure",
     Column.SENT_DATE: "r.sent_date",
     Column.LISTED_FIELDS: "r.listed_fields",
+    Column.COMPLETE: f"r.marks & {COMPLETE}",
     Column.STRUCTURE: "r.structure",
     Column.PREVIEW: "r.preview",
     Column.PREFIX_SIZE: "length(e.prefix)",
 }
 # What the arrays of the open mailbox know.
-_AT_HAND = frozenset(
-    {Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ}
-)
+_AT_HAND = (Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ)
 
 INFO_COLUMNS = (
     "b.key, b.id, b.name, b.uid_validity, b.uid_next, b.highest_modseq,"
@@ -161,7 +162,7 @@ class SqliteMailbox(SharedMailbox):
         by: Any = None,
     ) -> FlagsChanged:
         changed: FlagsChanged = await self._store.work(
-            lambda tx, job: jobs.store(
+            lambda tx, job: flag_jobs.store(
                 tx, self.key, uids, change, unchanged_since, by
             ),
             grows=False,
@@ -191,6 +192,12 @@ class SqliteMailbox(SharedMailbox):
         )
         return gone
 
+    async def remove(self, uids: UidSet, *, by: Any = None) -> Sequence[int]:
+        gone: list[int] = await self._store.work(
+            lambda tx, job: jobs.remove(tx, self.key, uids, by), grows=False
+        )
+        return gone
+
     async def rows(
         self, uids: UidSet, columns: Sequence[Column]
     ) -> Sequence[tuple[Any, ...]]:
@@ -198,25 +205,17 @@ class SqliteMailbox(SharedMailbox):
         if not here:
             return []
         wanted = tuple(columns)
-        if _AT_HAND.issuperset(wanted):
-            return [self._at_hand(uid, wanted) for uid in here]
-        if self._store.stale:
+        if all(column in _AT_HAND for column in wanted):
+            flags, words, modseqs = self.at_hand(here)
+            known = dict(
+                zip(_AT_HAND, (here, flags, words, modseqs), strict=True)
+            )
+            return list(
+                zip(*(known[column] for column in wanted), strict=True)
+            )
+        if self._store.upkeep.stale:
             await self._render_again(here, wanted)
         return self._select(here, wanted)
-
-    def _at_hand(
-        self, uid: int, columns: tuple[Column, ...]
-    ) -> tuple[Any, ...]:
-        flags, keywords = self.flags(uid)
-        known = {
-            Column.UID: uid,
-            Column.FLAGS: flags,
-            Column.KEYWORDS: keywords,
-        }
-        return tuple(
-            known[column] if column in known else self.modseq(uid)
-            for column in columns
-        )
 
     def _select(
         self,
@@ -250,18 +249,22 @@ class SqliteMailbox(SharedMailbox):
             if version < RENDERER_VERSION
         }
         if old:
-            await self._store.render(sorted(old))
+            await self._store.upkeep.render(sorted(old))
 
     async def body(self, uid: int) -> IBody | None:
         rows = self._store.read(
-            "SELECT e.prefix, b.extent, b.hash FROM messages m"
+            "SELECT e.prefix, b.extent, b.hash, x.octets FROM messages m"
             " JOIN emails e ON e.id = m.email"
             " JOIN blobs b ON b.id = m.blob"
+            " LEFT JOIN extents x ON x.id = b.extent"
             " WHERE m.mailbox = ? AND m.uid = ? AND m.expunged_at IS NULL",
             (self.key, uid),
         )
         if not rows:
             return None
-        prefix, extent, sha256 = rows[0]
-        shared = self._store.read_extent(extent, sha256)
+        prefix, extent, sha256, octets = rows[0]
+        if octets is None:
+            shared = self._store.read_extent(extent, sha256)
+        else:
+            shared = self._store.inline(octets, sha256)
         return JoinedBody(prefix, shared) if prefix else shared

@@ -1,5 +1,5 @@
 """
-What the writer does to messages: set work, as set SQL.
+What the writer does to messages: APPEND, COPY, MOVE, EXPUNGE.
 
 Each function runs in the transaction, changes counters by what the rows say,
 and leaves an `Effect` for the open mailbox.
@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 from imailpy.errors import MailboxLimit, OverQuota
 from imailpy.interfaces.store import (
     Copied,
-    FlagChange,
-    FlagsChanged,
     NewMessage,
 )
 from imailpy.mail import SystemFlag, UidSet
 from imailpy.message.rendition import Rendition
 from imailpy.store import keywords as words
-from imailpy.store.shared import Effect, FlagRow, uid_set
+from imailpy.store.shared import Effect, uid_set
 from imailpy.store.sqlite.keeping import Keeping, keep_email
 from imailpy.store.sqlite.mail_jobs import event, find
 from imailpy.store.sqlite.segments import Place
@@ -39,7 +37,7 @@ _INSERT_MESSAGE = (
     " VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
 )
 # The rows of a range that are there.
-_RANGE = " WHERE mailbox = ? AND uid BETWEEN ? AND ? AND expunged_at IS NULL"
+RANGE = " WHERE mailbox = ? AND uid BETWEEN ? AND ? AND expunged_at IS NULL"
 
 
 def check_quota(account: AccountRow, octets: int) -> None:
@@ -165,163 +163,6 @@ def append(
     return uids
 
 
-# --- STORE
-
-
-def _delta(
-    tx: Tx, key: int, uids: UidSet, change: FlagChange
-) -> tuple[int, int]:
-    """By how much (unseen, deleted) will grow; asked before the change."""
-    flags = int(change.flags)
-    if change.mode != "replace" and not flags & (SEEN | DELETED):
-        return 0, 0
-    unseen = deleted = count = 0
-    for first, last in uids.ranges:
-        row = tx.execute(
-            f"SELECT count(*) FILTER (WHERE flags & {SEEN} = 0),"
-            f" count(*) FILTER (WHERE flags & {DELETED} <> 0), count(*)"
-            f" FROM messages{_RANGE}",
-            (key, first, last),
-        ).fetchone()
-        unseen += row[0]
-        deleted += row[1]
-        count += row[2]
-    seen_bit, deleted_bit = flags & SEEN, flags & DELETED
-    if change.mode == "add":
-        return (
-            -unseen if seen_bit else 0,
-            count - deleted if deleted_bit else 0,
-        )
-    if change.mode == "remove":
-        return (
-            count - unseen if seen_bit else 0,
-            -deleted if deleted_bit else 0,
-        )
-    return (
-        (0 if seen_bit else count) - unseen,
-        (count if deleted_bit else 0) - deleted,
-    )
-
-
-def store(
-    tx: Tx,
-    key: int,
-    uids: UidSet,
-    change: FlagChange,
-    unchanged_since: int | None,
-    by: Any,
-) -> FlagsChanged:
-    """Change flags and keywords."""
-    mailbox = tx.state.mailbox(key)
-    account = tx.state.account_of(mailbox)
-    change = words.spelt_change(change, mailbox.keywords, tx.settings)
-    refused: list[int] = []
-    if unchanged_since is not None:
-        refused = _changed_since(tx, key, uids, unchanged_since)
-        uids = uids.difference(UidSet.from_uids(refused))
-    delta = _delta(tx, key, uids, change)
-    tx.state.touch(account)
-    modseq = account.modseq + 1
-    rows: list[FlagRow] = []
-    for first, last in uids.ranges:
-        rows += _store_range(tx, key, first, last, change, modseq)
-    refused_set = UidSet.from_uids(refused)
-    if not rows:
-        return FlagsChanged(UidSet(), account.modseq, refused_set)
-    account.modseq = modseq
-    tx.state.touch(mailbox)
-    mailbox.highest_modseq = modseq
-    mailbox.unseen_n += delta[0]
-    mailbox.deleted_n += delta[1]
-    rows.sort()
-    effect = Effect(key, modseq, flags=rows, by=by)
-    if change.mode != "remove":
-        effect.new_keywords = use_keywords(tx, mailbox, change.keywords)
-    changed = uid_set([row[0] for row in rows])
-    event(
-        tx,
-        account,
-        key,
-        modseq,
-        "flags",
-        str(changed),
-        f"{change.mode} {int(change.flags)} {words.joined(change.keywords)}",
-    )
-    tx.effects.append(effect)
-    return FlagsChanged(changed, modseq, refused_set)
-
-
-def _changed_since(tx: Tx, key: int, uids: UidSet, since: int) -> list[int]:
-    """UIDs of the set with a MODSEQ above `since` [RFC7162 3.1.3]."""
-    rows = tx.execute(
-        "SELECT uid FROM messages"
-        " WHERE mailbox = ? AND modseq > ? AND expunged_at IS NULL",
-        (key, since),
-    ).fetchall()
-    return [uid for (uid,) in rows if uid in uids]
-
-
-def _store_range(
-    tx: Tx, key: int, first: int, last: int, change: FlagChange, modseq: int
-) -> list[FlagRow]:
-    """Change one range; gives what is different now."""
-    flags = int(change.flags)
-    if change.mode == "replace":
-        rows: list[FlagRow] = tx.execute(
-            "UPDATE messages SET flags = ?1, keywords = ?2, modseq = ?3"
-            " WHERE mailbox = ?4 AND uid BETWEEN ?5 AND ?6"
-            " AND expunged_at IS NULL AND (flags <> ?1 OR keywords <> ?2)"
-            " RETURNING uid, flags, keywords",
-            (flags, words.joined(change.keywords), modseq, key, first, last),
-        ).fetchall()
-        return rows
-    sign = "| ?1" if change.mode == "add" else "& ~?1"
-    if not change.keywords:
-        rows = tx.execute(
-            f"UPDATE messages SET flags = flags {sign}, modseq = ?2"
-            " WHERE mailbox = ?3 AND uid BETWEEN ?4 AND ?5"
-            f" AND expunged_at IS NULL AND flags <> flags {sign}"
-            " RETURNING uid, flags, keywords",
-            (flags, modseq, key, first, last),
-        ).fetchall()
-        return rows  # noqa: RET504 -- the type of what apsw gives
-    return _store_keywords(tx, key, first, last, change, modseq, sign)
-
-
-def _store_keywords(
-    tx: Tx,
-    key: int,
-    first: int,
-    last: int,
-    change: FlagChange,
-    modseq: int,
-    sign: str,
-) -> list[FlagRow]:
-    """Add or remove keywords: one UPDATE for each text that is there."""
-    texts = tx.execute(
-        f"SELECT DISTINCT keywords FROM messages{_RANGE}",
-        (key, first, last),
-    ).fetchall()
-    new = [
-        (old, words.changed_keywords(old, change, tx.settings))
-        for (old,) in texts
-    ]
-    rows: list[FlagRow] = []
-    for old, text in new:
-        rows += tx.execute(
-            f"UPDATE messages SET flags = flags {sign}, keywords = ?2,"
-            " modseq = ?3 WHERE mailbox = ?4 AND uid BETWEEN ?5 AND ?6"
-            " AND expunged_at IS NULL AND keywords = ?7 AND modseq <> ?3"
-            f" AND (flags <> flags {sign} OR keywords <> ?2)"
-            " RETURNING uid, flags, keywords",
-            (int(change.flags), text, modseq, key, first, last, old),
-        ).fetchall()
-    return rows
-
-
-# --- COPY, MOVE, EXPUNGE
-
-
 def copy(
     tx: Tx, key: int, uids: UidSet, target: str, *, moving: bool = False
 ) -> Copied:
@@ -386,7 +227,7 @@ def _select(tx: Tx, key: int, uids: UidSet) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for first, last in uids.ranges:
         rows += tx.execute(
-            f"SELECT uid, flags, keywords, size_octets FROM messages{_RANGE}"
+            f"SELECT uid, flags, keywords, size_octets FROM messages{RANGE}"
             " ORDER BY uid",
             (key, first, last),
         ).fetchall()
@@ -412,7 +253,7 @@ def _insert_copies(
             " flags, keywords, internal_date, save_date, size_octets, email,"
             " blob) SELECT ?, ? + row_number() OVER (ORDER BY uid) - 1, ?, ?,"
             " flags, keywords, internal_date, ?, size_octets, email, blob"
-            f" FROM messages{_RANGE} ORDER BY uid",
+            f" FROM messages{RANGE} ORDER BY uid",
             (
                 into.key,
                 at,
@@ -467,6 +308,11 @@ def expunge(tx: Tx, key: int, uids: UidSet | None, by: Any) -> Sequence[int]:
     return _expunge(tx, key, among, by, f" AND flags & {DELETED} <> 0")
 
 
+def remove(tx: Tx, key: int, uids: UidSet, by: Any) -> Sequence[int]:
+    """Remove messages whatever their flags; gives the UIDs that went."""
+    return _expunge(tx, key, uids, by, "")
+
+
 def _expunge(
     tx: Tx,
     key: int,
@@ -483,7 +329,7 @@ def _expunge(
     for first, last in uids.ranges:
         rows += tx.execute(
             "UPDATE messages SET expunged_at = ?, modseq = ?"
-            f"{_RANGE}{condition} RETURNING uid, flags, size_octets",
+            f"{RANGE}{condition} RETURNING uid, flags, size_octets",
             (tx.now, modseq, key, first, last),
         ).fetchall()
     if not rows:

@@ -22,7 +22,9 @@ Each table and index that a message touches costs a page of log, so they are
 few: a blob carries its rendition (bytes and numbers that listings ask for);
 small bodies are not looked up by hash; histories are swept by walking them;
 and a message is the event of its own coming (`created_modseq`, `save_date`),
-`events` tells of what happened to it later.
+`events` tells of what happened to it later. There is no index by MODSEQ but
+for what was expunged: the open mailbox knows the others, and STORE 1:* takes
+a third of the time without it.
 """
 
 from __future__ import annotations
@@ -163,7 +165,8 @@ CREATE TABLE messages (
     expunged_at REAL,
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
-CREATE INDEX messages_by_modseq ON messages (mailbox, modseq);
+CREATE INDEX messages_vanished ON messages (mailbox, modseq)
+    WHERE expunged_at IS NOT NULL;
 CREATE INDEX messages_expunged ON messages (expunged_at)
     WHERE expunged_at IS NOT NULL;
 CREATE TABLE emails (

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from imailpy.errors import (
     MailError,
     OutcomeUnknown,
+    StoreForbidden,
     StoreLocked,
     StoreRefused,
     StoreUnavailable,
@@ -28,7 +29,7 @@ from imailpy.interfaces.body import IBody
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.store import Acceptance, Delivered, IStore
-from imailpy.interfaces.world import ICall, IWorld
+from imailpy.interfaces.world import IWorld
 from imailpy.message.rendition import RENDERER_VERSION, Rendition
 from imailpy.store.bodies import MemoryBody
 from imailpy.store.scanning import scanned
@@ -36,19 +37,19 @@ from imailpy.store.settings import StoreSettings
 from imailpy.store.shared import Effect
 from imailpy.store.space import Space
 from imailpy.store.spool import Spool, SpooledBody
-from imailpy.store.sqlite import sweep
 from imailpy.store.sqlite.accept_jobs import accept
 from imailpy.store.sqlite.account import SqliteAccountMail
 from imailpy.store.sqlite.audit import audit
 from imailpy.store.sqlite.connections import Connections
 from imailpy.store.sqlite.directory import SqliteDirectory
 from imailpy.store.sqlite.faults import FlushFailed, is_flush, translated
-from imailpy.store.sqlite.keeping import write_rendition
+from imailpy.store.sqlite.figures import figures
 from imailpy.store.sqlite.mailbox import SqliteMailbox, load
 from imailpy.store.sqlite.queue import SqliteQueue
 from imailpy.store.sqlite.reading import SegmentBody
 from imailpy.store.sqlite.schema import upgrade
 from imailpy.store.sqlite.segments import Place, Segments
+from imailpy.store.sqlite.upkeep import Upkeep
 from imailpy.store.sqlite.writer import GROUP_JOBS, Done, Job, Tx, Writer
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class SqliteStore:
         self.world = world
         self.settings = settings
         self._journal = journal
-        self._closed = False
+        self.closed = False
         self._prepare_directory(settings.current.directory)
         try:
             self._open(settings.current.directory)
@@ -110,6 +111,8 @@ class SqliteStore:
             raise StoreLocked(
                 f"{directory} is in use by another process"
             ) from error
+        except PermissionError as error:
+            raise StoreForbidden(f"{directory}: {error}") from error
         except OSError as error:
             raise StoreRefused(f"{directory}: {error}") from error
 
@@ -138,7 +141,6 @@ class SqliteStore:
         self.connections.open_readers(world)
         self.reader = self.connections.reader
         self.shard = self.writer.state.shard
-        self.stale = self._is_stale()
         self._batch = world.threads.batch(
             "store-writer", self.writer.process, most=GROUP_JOBS
         )
@@ -152,10 +154,8 @@ class SqliteStore:
         )
         self._loading: dict[int, list[Effect]] = {}
         self._reads = 0
-        self._checkpointing = False
-        self._sweeping = False
-        self._timer: ICall | None = None
-        self._plan_sweep()
+        self.upkeep = Upkeep(self)
+        self.upkeep.plan()
 
     def _set_up(self, writer: Any) -> None:
         """Upgrade the schema; a fresh database gets its lasting facts."""
@@ -177,13 +177,6 @@ class SqliteStore:
         )
         writer.execute("COMMIT")
 
-    def _is_stale(self) -> bool:
-        """Whether an older renderer made some of the renditions."""
-        version = self.reader.execute(
-            "SELECT value FROM facts WHERE name = 'renderer_version'"
-        ).get
-        return int(version) < RENDERER_VERSION
-
     def _clear_segments(self) -> None:
         """Seal every segment; remove files that no row names."""
         writer = self.connections.writer
@@ -197,19 +190,35 @@ class SqliteStore:
 
     # --- work for the writer
 
-    def _submit(self, job: Job) -> Deferred[Any]:
-        if self._closed:
+    def submit(self, job: Job) -> Deferred[Any]:
+        """Hand a job to the writer; gives what it gave, once durable."""
+        if self.closed:
             raise StoreUnavailable("the store is closed")
-        waiting: Any = self._batch.submit(job)
-        waiting.addCallback(self._settled)
-        result: Deferred[Any] = waiting
-        return result
+        held = [body for body in job.bodies if isinstance(body, SpooledBody)]
+        for body in held:
+            body.hold()
+        working: Any = self._batch.submit(job)
+        # Who waits may give up; what the writer did is taken note of all the
+        # same, so the two are not one Deferred.
+        waiting: Deferred[Any] = Deferred()
+        working.addCallback(self._settled)
+        working.addBoth(self._answer, waiting, held)
+        return waiting
+
+    def _answer(
+        self, result: Any, waiting: Deferred[Any], held: list[SpooledBody]
+    ) -> None:
+        for body in held:
+            body.let_go()
+        if not waiting.called:
+            # A Failure calls the errbacks.
+            waiting.callback(result)
 
     async def work(
         self, run: Callable[[Tx, Job], Any], *, grows: bool = True
     ) -> Any:
         """Have `run` done in the next group; gives what it gave."""
-        return await self._submit(Job(run, grows=grows))
+        return await self.submit(Job(run, grows=grows))
 
     async def work_with_bodies(
         self,
@@ -219,14 +228,14 @@ class SqliteStore:
         grows: bool = True,
     ) -> T:
         """As `work`, for what stores bodies: they are put in place first."""
-        renditions = [await self._rendition(body) for body in bodies]
+        renditions = [await self.rendition(body) for body in bodies]
         places = [await self._place(body) for body in bodies]
 
         def within(tx: Tx, job: Job) -> T:
             return run(tx, [p or Place() for p in job.places], renditions)
 
         try:
-            done: T = await self._submit(
+            done: T = await self.submit(
                 Job(within, tuple(bodies), places, grows=grows)
             )
         except OutcomeUnknown:
@@ -236,12 +245,13 @@ class SqliteStore:
             raise
         return done
 
-    async def _rendition(self, body: IBody) -> Rendition:
+    async def rendition(self, body: IBody) -> Rendition:
+        """Give a body's rendition: its own, or one made now."""
         if body.rendition is not None:
             return body.rendition
         if body.size_octets <= _SMALL_OCTETS:
             return scanned(body)
-        return await self._pooled(scanned, body)
+        return await self.pooled(scanned, body)
 
     async def _place(self, body: IBody) -> Place | None:
         """Give a large body its own file; the writer places the others."""
@@ -252,13 +262,14 @@ class SqliteStore:
         if isinstance(body, SpooledBody) and body.file is not None:
             path = body.path
         try:
-            return await self._pooled(self.segments.own, body, path)
+            return await self.pooled(self.segments.own, body, path)
         except Exception as error:
             if is_flush(error):
                 self.world.die(75, f"store: {error}")
             raise translated(error) from error
 
-    async def _pooled(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def pooled(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Have `function` run in the thread for files."""
         waiting: Awaitable[T] = self._own_files.run(function, *arguments)
         return await waiting
 
@@ -275,7 +286,7 @@ class SqliteStore:
             self.queue.tell()
         if done.remove:
             self._remove_files(done.remove)
-        self._consider_checkpoint()
+        self.upkeep.after_commit()
         return done.value
 
     def _remove_files(self, names: Sequence[str]) -> None:
@@ -303,9 +314,9 @@ class SqliteStore:
         )
 
     async def figures(self) -> dict[str, int | float | str]:
-        figures = await self.connections.read_long(_figures)
+        counted = await self.connections.read_long(figures)
         return {
-            **figures,
+            **counted,
             "free_octets": self.space.free_octets(),
             "guard_octets": self.space.guard_octets,
             "spool_octets": self.spool.in_flight_octets,
@@ -315,12 +326,15 @@ class SqliteStore:
             "sqlite": apsw.sqlite_lib_version(),
         }
 
+    async def sweep(self) -> int:
+        """Make room now; gives how much there was to do."""
+        return await self.upkeep.sweep()
+
     async def close(self) -> None:
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self.closed = True
+        self.upkeep.stop()
         await self._batch.stop()
         await self._own_files.stop()
         self.segments.close()
@@ -365,7 +379,7 @@ class SqliteStore:
                 break
             segment, offset, size, octets = rows[0]
             if segment is None:
-                return self._inline(octets, sha256)
+                return self.inline(octets, sha256)
             try:
                 reader = self.segments.reader(segment)
             except FileNotFoundError:
@@ -381,14 +395,15 @@ class SqliteStore:
         self._damaged(sha256.hex())
         raise StoreUnavailable(f"body {sha256.hex()} is missing")
 
-    def _inline(self, octets: bytes, sha256: bytes) -> IBody:
+    def inline(self, octets: bytes, sha256: bytes) -> IBody:
+        """Give a body that lies in the database; raises as above."""
         if hashlib.sha256(octets).digest() != sha256:
             self._damaged(sha256.hex())
             raise StoreUnavailable(f"body {sha256.hex()} is damaged")
         return MemoryBody(octets, sha256=sha256)
 
     def _damaged(self, sha256: str) -> None:
-        self._tell("store.damaged", sha256=sha256)
+        self.tell("store.damaged", sha256=sha256)
 
     def opened(self, key: int) -> SqliteMailbox | None:
         """Give the shared mailbox of a number, if anybody has it open."""
@@ -420,154 +435,10 @@ class SqliteStore:
         self._boxes[key] = box
         return box
 
-    async def render(self, blobs: Sequence[int]) -> None:
-        """Make renditions of blobs anew, with the present renderer."""
-        for blob in blobs:
-            rows = self.read(
-                "SELECT extent, hash FROM blobs WHERE id = ?", (blob,)
-            )
-            if not rows:
-                continue
-            rendition = await self._rendition(self.read_extent(*rows[0]))
-            await self.work(_rendered(blob, rendition), grows=False)
-
     def forget_account(self, account_id: str) -> None:
         """An account was removed: nothing of it is kept here."""
 
-    # --- upkeep
-
-    def _consider_checkpoint(self) -> None:
-        most = self.settings.current.checkpoint_octets
-        if self._checkpointing or self._closed:
-            return
-        if self.writer.wal_pages * _PAGE_OCTETS > most:
-            self._checkpointing = True
-            done = self._submit(Job(_checkpoint, grows=False, alone=True))
-            done.addBoth(self._checkpointed)
-
-    def _checkpointed(self, result: Any) -> None:
-        self._checkpointing = False
-        octets = self.connections.wal_octets()
-        if octets > self.settings.current.wal_alert_octets:
-            self._tell("store.wal_large", wal_octets=octets)
-
-    def _plan_sweep(self) -> None:
-        pause = self.settings.current.sweep_every_s
-        if pause and not self._closed:
-            self._timer = self.world.clock.call_later(pause, self._sweep_now)
-
-    def _sweep_now(self) -> None:
-        sweeping = Deferred.fromCoroutine(self.sweep())
-        sweeping.addErrback(
-            lambda failure: self._tell(
-                "store.sweep_failed", reason=failure.getErrorMessage()
-            )
-        )
-        sweeping.addBoth(lambda _: self._plan_sweep())
-
-    async def sweep(self) -> int:
-        """Do all that the sweeper finds to do; gives how much that was."""
-        if self._sweeping:
-            return 0
-        self._sweeping = True
-        done = 0
-        try:
-            for step in sweep.STEPS:
-                done += await self._repeat(Job(step, grows=False))
-            done += await self._repeat(
-                Job(sweep.vacuum, grows=False, alone=True)
-            )
-            if self.stale:
-                done += await self._render_some()
-            if done:
-                await self._submit(Job(_checkpoint, grows=False, alone=True))
-            await self._pooled(self.space.make_reserve)
-        finally:
-            self._sweeping = False
-        return done
-
-    async def _repeat(self, job: Job) -> int:
-        done = 0
-        while True:
-            work = await self._submit(
-                Job(job.run, grows=False, alone=job.alone)
-            )
-            if not work:
-                return done
-            done += work
-
-    async def _render_some(self) -> int:
-        """Renditions of an older renderer, a hundred a sweep."""
-        rows = self.read(
-            "SELECT id FROM blobs WHERE version < ? LIMIT 100",
-            (RENDERER_VERSION,),
-        )
-        if rows:
-            await self.render([blob for (blob,) in rows])
-            return len(rows)
-        await self.work(_all_rendered, grows=False)
-        self.stale = False
-        return 0
-
-    def _tell(self, event: str, **facts: Any) -> None:
+    def tell(self, event: str, **facts: Any) -> None:
+        """Record what happened, if there is a journal."""
         if self._journal is not None:
             self._journal.record(event, **facts)
-
-
-_PAGE_OCTETS = 4096
-
-
-def _checkpoint(tx: Tx, job: Job) -> None:
-    """Bring the log into the database as far as readers let it be."""
-    tx.world.fault_point("store.before_checkpoint")
-    try:
-        tx.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-    except (apsw.BusyError, apsw.LockedError, apsw.FullError):
-        return
-    except apsw.Error as error:
-        # Whichever write or flush it was: what is on the disk is unknown.
-        raise FlushFailed(f"checkpoint: {error!r}") from error
-    tx.world.fault_point("store.after_checkpoint")
-
-
-def _rendered(blob: int, rendition: Rendition) -> Callable[[Tx, Job], None]:
-    def run(tx: Tx, job: Job) -> None:
-        if tx.execute("SELECT 1 FROM blobs WHERE id = ?", (blob,)).get:
-            write_rendition(tx, blob, rendition)
-
-    return run
-
-
-def _all_rendered(tx: Tx, job: Job) -> None:
-    tx.execute(
-        "UPDATE facts SET value = ? WHERE name = 'renderer_version'",
-        (str(RENDERER_VERSION),),
-    )
-
-
-def _figures(connection: Any) -> dict[str, int | float | str]:
-    def one(sql: str) -> int:
-        return int(connection.execute(sql).get or 0)
-
-    return {
-        "accounts": one(
-            "SELECT count(*) FROM account_state WHERE removed_at IS NULL"
-        ),
-        "mailboxes": one(
-            "SELECT count(*) FROM mailboxes WHERE deleted_at IS NULL"
-        ),
-        "messages": one(
-            "SELECT sum(exists_n) FROM mailboxes WHERE deleted_at IS NULL"
-        ),
-        "message_octets": one(
-            "SELECT sum(size_octets) FROM mailboxes WHERE deleted_at IS NULL"
-        ),
-        "segments": one("SELECT count(*) FROM segments"),
-        "segment_octets": one("SELECT sum(size_octets) FROM segments"),
-        "live_octets": one("SELECT sum(live_octets) FROM segments"),
-        "database_octets": one(
-            "SELECT page_count * page_size"
-            " FROM pragma_page_count, pragma_page_size"
-        ),
-        "schema": one("PRAGMA user_version"),
-    }

@@ -45,8 +45,16 @@ class Inode:
         self.unsynced.append((size_octets, None))
 
     def sync(self) -> None:
-        """Make it durable."""
-        self.durable = bytearray(self.volatile)
+        """Make durable what was written since the last try."""
+        for offset, octets in self.unsynced:
+            _apply(self.durable, offset, octets)
+        self.unsynced.clear()
+
+    def sync_failed(self) -> None:
+        """
+        What was to be synced is seen by readers until the power goes, and
+        no later sync writes it: the pages count as clean [SECURITY F4].
+        """
         self.unsynced.clear()
 
     def power_cut(self, chance: random.Random) -> None:
@@ -170,8 +178,7 @@ class SimulatedFile:
         return bytes(self._inode.volatile[offset : offset + size_octets])
 
     def sync(self) -> None:
-        self._disk.touch("sync", self._path)
-        self._inode.sync()
+        self._disk.sync_inode(self._path, self._inode)
 
     def size(self) -> int:
         return len(self._inode.volatile)
@@ -214,11 +221,21 @@ class SimulatedDisk:
         """Note a change in the trace, unless it cannot be made."""
         self.look()
         self.platter.fault(operation, path)
+        self.look()
         free = self.platter.capacity_octets - octets
         if octets and free < 1 << 39 and self.platter.used_octets() > free:
             raise OSError(errno.ENOSPC, "No space left on device", path)
         name = os.path.basename(path)
         self._agenda.note(f"{self._process.name} {operation} {name} {octets}")
+
+    def sync_inode(self, path: str, inode: Inode) -> None:
+        """Sync one file."""
+        try:
+            self.touch("sync", path)
+        except OSError:
+            inode.sync_failed()
+            raise
+        inode.sync()
 
     def _directory(self, path: str) -> Directory:
         try:

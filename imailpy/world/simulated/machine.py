@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from twisted.internet.defer import maybeDeferred
 from zope.interface import implementer
 
 from imailpy.interfaces.world import IRandom, IWorld
@@ -96,6 +97,8 @@ class Machine:
     Attributes:
         alive: False once the process is gone.
         exit_code: What it ended with, None while it lives or when killed.
+        at_exit: What stops the process's services before it exits; without
+            it `die` ends it at once.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Machine:
         self.alive = True
         self.exit_code: int | None = None
         self.hangup: Callable[[], object] = lambda: None
+        self.at_exit: Callable[[], Awaitable[object]] | None = None
         self._life = life
         self._skew_s = skew_s
         seed = f"{universe.seed} {name} {life}"
@@ -144,9 +148,18 @@ class Machine:
             raise Crashed
 
     def die(self, exit_code: int, reason: str) -> None:
+        if self.exit_code is not None:
+            return
         self.exit_code = exit_code
         self.universe.agenda.note(f"{self.name} exits {exit_code}: {reason}")
-        self.kill()
+        if self.at_exit is None:
+            self.kill()
+        else:
+            self.clock.call_later(0.0, self._exit, self.at_exit)
+
+    def _exit(self, stop: Callable[[], Awaitable[object]]) -> None:
+        stopping = maybeDeferred(stop)
+        stopping.addBoth(lambda _: self.kill())
 
     def kill(self) -> None:
         """The process is gone; the disk keeps what it was given."""

@@ -63,6 +63,8 @@ class SimulatedTransport:
         self._producer: Any = None
         self._streaming = False
         self._producer_paused = False
+        self._shaking = False
+        self._shaken = False
 
     # What Twisted's transports have
 
@@ -128,6 +130,8 @@ class SimulatedTransport:
     def startTLS(self, contextFactory: Any, normal: bool = True) -> bool:
         """Say that it is secure from here on."""
         self.TLS = True
+        if self.other is not None and self.other.TLS:
+            self._shake()
         return True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -144,7 +148,27 @@ class SimulatedTransport:
         """Theirs."""
         return self._peer
 
+    def getHandle(self) -> Any:
+        """What TLS came to."""
+        return _Handle()
+
     # How octets travel
+
+    def secured(self) -> None:
+        """TLS is on at both ends: tell the protocol, once."""
+        if self._shaken or self.disconnected:
+            return
+        self._shaken = True
+        told = getattr(self.protocol, "handshakeCompleted", None)
+        if told is not None:
+            told()
+
+    def _shake(self) -> None:
+        """Both ends want TLS: before any further octet they have it."""
+        for end in (self, self.other):
+            if end is not None:
+                end._shaking = True
+                end.network().soon(end.secured)
 
     def _move(self) -> None:
         if not self._moving and not self.disconnected:
@@ -168,12 +192,22 @@ class SimulatedTransport:
             del self._sent[:cut]
             self._network.note(f"octets {cut} {hash_of(octets)}")
             other.network().run(other.receive, octets)
+            if self._network.breaks():
+                self._break(other)
+                return
         if self._sent:
             self._move()
         elif self.disconnecting:
             other.network().run(other.lost, ConnectionDone())
             self.lost(ConnectionDone())
         self._refill()
+
+    def _break(self, other: SimulatedTransport) -> None:
+        """The line is cut; both ends learn it, each in its time."""
+        self._network.note("cut")
+        for end in (self, other):
+            end._sent.clear()
+            end.network().soon(end.lost, ConnectionLost())
 
     def _refill(self) -> None:
         if (
@@ -186,6 +220,8 @@ class SimulatedTransport:
 
     def receive(self, octets: bytes) -> None:
         """Octets have arrived."""
+        if self._shaking:
+            self.secured()
         if not self.disconnected and self.protocol is not None:
             self.protocol.dataReceived(octets)
 
@@ -193,7 +229,7 @@ class SimulatedTransport:
         """The connection is gone."""
         if not self.disconnected:
             self.disconnected = True
-            self._network.open.discard(self)
+            self._network.open.pop(self, None)
             if self.protocol is not None and self.network_alive():
                 self.protocol.connectionLost(Failure(why))
 
@@ -209,6 +245,16 @@ class SimulatedTransport:
 def hash_of(octets: bytes) -> int:
     """A short name for octets in the trace."""
     return zlib.crc32(octets)
+
+
+class _Handle:
+    """Of a TLS that is said, not done."""
+
+    def get_protocol_version_name(self) -> str:
+        return "TLSv1.3"
+
+    def get_cipher_name(self) -> str:
+        return "SIMULATED"
 
 
 class _Port:
@@ -233,7 +279,13 @@ class _Port:
 
 
 class Cable:
-    """What connects all machines: listening ports by address and port."""
+    """
+    What connects all machines: listening ports by address and port.
+
+    Attributes:
+        refuse: Asked with (from, to, port): whether nobody answers there.
+        break_chance: That a connection is cut behind octets that arrive.
+    """
 
     def __init__(self, agenda: Agenda, seed: int) -> None:
         self.agenda = agenda
@@ -241,6 +293,7 @@ class Cable:
         self.random = random.Random(f"network {seed}")
         self.refuse: Callable[[str, str, int], bool] = lambda *_: False
         self.latency_s = (0.0001, 0.02)
+        self.break_chance = 0.0
 
     def find(self, process: Any, address: str, port: int) -> _Port | None:
         """Who listens there, as seen from a machine."""
@@ -260,7 +313,8 @@ class SimulatedNetwork:
         self.process = process
         self._address = address
         self._next_port = 40000
-        self.open: set[SimulatedTransport] = set()
+        # In the order of their making: a set would have none.
+        self.open: dict[SimulatedTransport, None] = {}
 
     @property
     def ports(self) -> dict[tuple[str, int], _Port]:
@@ -280,6 +334,11 @@ class SimulatedNetwork:
         """Call for this process, if it lives."""
         if self.process.alive:
             function(*a)
+
+    def breaks(self) -> bool:
+        """Whether the connection is cut here."""
+        chance = self._cable.break_chance
+        return chance > 0 and self._cable.random.random() < chance
 
     def cut(self, size_octets: int) -> int:
         """How many octets arrive in one piece."""
@@ -355,11 +414,13 @@ class SimulatedNetwork:
             connected.errback(Failure(ConnectionRefusedError()))
             return
         client = factory.buildProtocol(_address(*there))
-        self.open.add(ours)
-        port.network.open.add(theirs)
+        self.open[ours] = None
+        port.network.open[theirs] = None
         ours.protocol, theirs.protocol = client, server
         port.network.run(server.makeConnection, theirs)
         client.makeConnection(ours)
+        if ours.TLS and theirs.TLS:
+            ours._shake()
         connected.callback(client)
 
     def datagram(self, protocol: Any, address: str = "0.0.0.0") -> Any:  # noqa: S104
@@ -367,7 +428,7 @@ class SimulatedNetwork:
 
     def cut_all(self) -> None:
         """The process is gone: its peers see a reset."""
-        for transport in sorted(self.open, key=lambda t: t._host.port):
+        for transport in self.open:
             transport.disconnected = True
             other = transport.other
             if other is not None and other.network_alive():

@@ -45,8 +45,14 @@ class SimulatedVfsFile:
 
     def xSync(self, flags: int) -> None:
         if self._process.alive:
-            self._try("sync", 0)
-            self._inode.sync()
+            try:
+                self._disk.sync_inode(self._path, self._inode)
+            except OSError as error:
+                failed = apsw.IOError(str(error))
+                failed.extendedresult = (  # type: ignore[attr-defined]
+                    apsw.SQLITE_IOERR_FSYNC
+                )
+                raise failed from None
             # SQLite's own VFS syncs a new file's directory here as well.
             self._disk.sync_directory(os.path.dirname(self._path))
 

@@ -165,6 +165,14 @@ class DialogueTests(SynchronousTestCase):
         aborted = [e for e in heard.events if isinstance(e, c.AppendAborted)]
         self.assertEqual(len(aborted), 3)
 
+    def test_append_lost_behind_a_message(self) -> None:
+        """What was there of an APPEND is void when the stream breaks off."""
+        for junk in (b" {99999999+}\r\n", b" {x+}\r\n"):
+            heard = selected(b"a APPEND x {3+}\r\none" + junk)
+            self.assertIn(b"\r\n* BYE ", heard.said)
+            self.assertEqual(heard.events[-1], c.AppendAborted(), junk)
+            self.assertTrue(heard.session.closing)
+
     def test_append_too_big(self) -> None:
         """Too big a message is refused before it is sent."""
         self.check(
