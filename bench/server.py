@@ -69,7 +69,7 @@ class Server:
         for number in range(accounts):
             address = f"u{number}@example.test"
             self.imailctl(
-                *("account", "add", address, "--password-stdin"),
+                *("account", "add", address, "--password-stdin", "--scram"),
                 text=PASSWORD + "\n",
             )
 
