@@ -13,6 +13,8 @@ whichever way they came.
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import socket
 from typing import Any
 
@@ -25,10 +27,34 @@ from twisted.internet.endpoints import (
     wrapClientTLS,
 )
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from imailpy.interfaces.world import INetwork
+
+# Descriptors that no client gets: the store's files, the spool's, look-ups
+# and deliveries need them [SECURITY B13.2].
+RESERVE = 64
+# So long nobody is let in once only the reserve is left.
+HOLD_S = 1.0
+
+
+def descriptors_left(descriptor: int) -> int:
+    """
+    How many descriptors clients may still get.
+
+    The system gives out the lowest free number, so the number itself tells
+    how many are in use: no list of them has to be read.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        lowest = os.dup(descriptor)
+    except OSError:
+        return 0
+    os.close(lowest)
+    return max(0, most - RESERVE - lowest)
+
 
 _MAPPED = "::ffff:"
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
@@ -80,11 +106,53 @@ class EagerServer(tcp.Server):
 
 
 class EagerPort(tcp.Port):
-    """Accepts connections whose answers are sent at once."""
+    """
+    Accepts connections whose answers are sent at once.
+
+    When descriptors run short it lets nobody in for a moment: clients wait
+    in the kernel's queue, and those who are in are served on.
+    """
 
     transport: Any = EagerServer
+    log = Logger()
+    # Of all ports together: one line a second tells enough.
+    told_at: float | None = None
     # Whether an IPv6 port takes IPv4 clients, too.
     both = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._held: Any = None
+
+    def doRead(self) -> None:
+        """Accept those who wait, as many as there is room for."""
+        left = descriptors_left(self.fileno())  # type: ignore[no-untyped-call]
+        if not left:
+            self._hold()
+            return
+        self.numberAccepts = min(self.numberAccepts, left)
+        super().doRead()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Any) -> None:
+        """As `IListeningPort`: the port is closed."""
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _hold(self) -> None:
+        reactor: Any = self.reactor
+        now = reactor.seconds()
+        told_at = EagerPort.told_at
+        if told_at is None or not 0 <= now - told_at < 1.0:
+            EagerPort.told_at = now
+            self.log.warn("descriptors run short: nobody is let in just now")
+        self.stopReading()  # type: ignore[no-untyped-call]
+        self._held = reactor.callLater(HOLD_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._held = None
+        self.startReading()  # type: ignore[no-untyped-call]
 
     def createInternetSocket(self) -> Any:
         """As `BasePort`."""
