@@ -168,7 +168,9 @@ class Server:
             process.send_signal(number)
         return process.wait(60)
 
-    def imailctl(self, *words: str, text: str | None = None):
+    def imailctl(
+        self, *words: str, text: str | None = None, wait_s: float = 60
+    ):
         """Run imailctl on it."""
         return subprocess.run(
             [
@@ -183,7 +185,7 @@ class Server:
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=wait_s,
         )
 
 
