@@ -133,7 +133,7 @@ class PrivilegeTests(TwistdCase):
             os.kill(number, signal.SIGTERM)
             wait_for("its end", gone, 20)
 
-    def test_B15_1_daemon_of_another_user(self) -> None:
+    def test_B15_1_B15_8_daemon_of_another_user(self) -> None:
         """Nothing of root is left in the daemon, and it works."""
         there = self.install()
         port = low_port()
