@@ -87,6 +87,12 @@ class StoreRefused(MailError):
     exit_code: int = 78
 
 
+class StoreForbidden(StoreRefused):
+    """The data directory is not ours, or others can get at it."""
+
+    exit_code = 77
+
+
 class StoreLocked(StoreRefused):
     """Another process has the store open for writing."""
 

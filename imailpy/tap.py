@@ -15,24 +15,41 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
+from twisted.logger import ILogObserver
 from twisted.python import usage
 from zope.interface import implementer
 
+from imailpy.admin.journal import observer
 from imailpy.config import ConfigError, Configuration, load
 from imailpy.config.demo import PORT_OFFSET
-from imailpy.errors import MailError, StoreLocked
+from imailpy.errors import MailError, StoreRefused
+from imailpy.world.real_log import open_log
 
 EX_PROBLEMS = 1
-EX_UNAVAILABLE = 69
-EX_TEMPFAIL = 75
 EX_NOPERM = 77
 EX_CONFIG = 78
 
 
+class Left(SystemExit, Exception):
+    """
+    The end of the process, with its exit code and the reason.
+
+    twistd takes an `Exception` for a start that failed: it removes its file
+    with the process id, and the parent of a daemon tells the reason.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(code)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def _leave(code: int, text: str) -> NoReturn:
     """Say why, and exit without a traceback."""
-    print(f"imailpy: {text}", file=sys.stderr)
-    raise SystemExit(code)
+    print(f"imailpy: {text}", file=sys.__stderr__)
+    raise Left(code, text)
 
 
 def _read(path: str) -> Configuration:
@@ -119,9 +136,11 @@ class _Roof:
         self,
         server: Any,
         tell: Callable[[dict[str, int]], str] | None = None,
+        log_observer: Any = None,
     ) -> None:
         self._server = server
         self._words = tell
+        self._observer = log_observer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._server, name)
@@ -134,26 +153,33 @@ class _Roof:
         """As `IService`; the parent knows us, not the server."""
         if self._server.parent is not None:
             self._server.disownServiceParent()
+        if self._observer is not None and hasattr(parent, "setComponent"):
+            parent.setComponent(ILogObserver, self._observer)
         parent = IService(parent, parent)
         self._server.parent = parent
         parent.addService(self)
 
     def privilegedStartService(self) -> None:
-        """Bind ports, or exit with 69 or 77 and the reason."""
+        """Bind ports, or exit with 69, 77 or 78 and the reason."""
+        from imailpy.roof.ports import CannotBind
+
         try:
             self._server.privilegedStartService()
-        except MailError as error:
-            denied = "ermission denied" in error.private
-            _leave(EX_NOPERM if denied else EX_UNAVAILABLE, error.private)
-
-    def startService(self) -> None:
-        """Open the store, or exit with 75 or 78 and the reason."""
-        try:
-            self._server.startService()
-        except StoreLocked as error:
-            _leave(EX_TEMPFAIL, error.private)
+        except CannotBind as error:
+            _leave(error.exit_code, error.private)
         except MailError as error:
             _leave(EX_CONFIG, error.private)
+
+    def startService(self) -> None:
+        """Open the store, or exit with 75, 77 or 78 and the reason."""
+        try:
+            self._server.startService()
+        except StoreRefused as error:
+            _leave(error.exit_code, error.private)
+        except MailError as error:
+            _leave(EX_CONFIG, error.private)
+        except PermissionError as error:
+            _leave(EX_NOPERM, str(error.strerror))
         words = self._words
         if words is not None:
             self._server.opened.addCallback(lambda _: self._tell(words))
@@ -166,8 +192,10 @@ class _Roof:
 
 def makeService(options: Options) -> Any:
     """Make the server that the command line asks for."""
-    server_options: dict[str, Any] = {"write_log": _standard_output(options)}
     tell = None
+    configuration = options["configuration"]
+    write = _log_stream(options.parent or {})
+    server_options: dict[str, Any] = {"write_log": write}
     if options["demo"] is not None:
         from imailpy.roof import demo
 
@@ -178,36 +206,59 @@ def makeService(options: Options) -> Any:
         def tell(found: dict[str, int]) -> str:
             return demo.instructions(found, directory, imailctl)
 
-    server = _server(
-        options["config"], options["configuration"], **server_options
-    )
-    return _Roof(server, tell)
+    server = _server(options["config"], configuration, **server_options)
+    return _Roof(server, tell, _observer(write, configuration.log))
 
 
-def _standard_output(options: Options) -> Any:
+def _log_stream(parent: Any) -> Callable[[bytes], object] | None:
     """
-    Where the log's lines go: to standard output when twistd stays in front
-    and was not told otherwise; None: to Twisted's logger.
+    Where the log's lines go: standard output or a file, as twistd was told;
+    None: to Twisted's logger, because it was given one.
     """
-    parent: Any = options.parent or {}
-    if not parent.get("nodaemon") or any(
-        parent.get(name) for name in ("logfile", "logger", "syslog")
-    ):
+    path = parent.get("logfile")
+    front = parent.get("nodaemon")
+    if parent.get("logger") or parent.get("syslog"):
         return None
+    if path == "-" and not front:
+        return None
+    if (path and path != "-") or not front:
+        from twisted.internet import reactor
+
+        write: Callable[[bytes], object] = open_log(
+            reactor,
+            path or "twistd.log",
+            parent.get("uid"),
+            parent.get("gid"),
+        ).write
+        return write
     stream: Any = sys.__stdout__
 
-    def write(octets: bytes) -> None:
+    def write_out(octets: bytes) -> None:
         stream.buffer.write(octets)
         stream.buffer.flush()
 
-    return write
+    return write_out
+
+
+def _observer(write: Callable[[bytes], object] | None, told: Any) -> Any:
+    """Have what Twisted logs come in the same form to the same place."""
+    if write is None:
+        return None
+    from imailpy.roof.server import LEVELS
+
+    return observer(
+        lambda line: write(line.encode("utf-8", "replace")),
+        told.format.value,
+        LEVELS[told.level],
+    )
 
 
 def make_service(path: str) -> Any:
     """
     Make the server of a configuration file, for a `.tac`.
 
-    Exits with 78 and every complaint when the file is wrong.
+    Exits with 78 and every complaint when the file is wrong. Its log goes
+    to Twisted's logger.
     """
     return _Roof(_server(path, _read(path)))
 
@@ -219,6 +270,7 @@ def _server(path: str, configuration: Configuration, **more: Any) -> Any:
     from imailpy.world.real import RealWorld
 
     world = RealWorld(reactor, configuration.server.host_name or None)
+    world.end_well()
     return Server(world, configuration, lambda: load(path), **more)
 
 

@@ -74,6 +74,23 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
     return " ".join(words)
 
 
+# The last word of an event -> its level; all others are information.
+_LEVELS = {
+    "bug": LogLevel.error,
+    "failed": LogLevel.error,
+    "busy": LogLevel.warn,
+    "reload_refused": LogLevel.warn,
+    "unavailable": LogLevel.warn,
+    "unsendable": LogLevel.warn,
+    "unstored": LogLevel.warn,
+}
+
+
+def level_of(event: str) -> Any:
+    """Give the level of an event by its name."""
+    return _LEVELS.get(event.rpartition(".")[2], LogLevel.info)
+
+
 Sink = Callable[[str, dict[str, Any]], None]
 
 
@@ -116,7 +133,8 @@ class Journal:
         )
 
     def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
-        self.log.info(
+        self.log.emit(
+            level_of(event),
             "{happening}",
             happening=as_text(event, plain),
             imailpy_event=event,
@@ -153,7 +171,8 @@ class StreamSink:
             self._stamp = moment.strftime("%Y-%m-%dT%H:%M:%S")
         stamp = f"{self._stamp}.{int(now % 1 * 1000):03}Z"
         if self._as_json:
-            line = {"time": stamp, "level": "info", "event": event, **plain}
+            line = {"time": stamp, "level": level_of(event).name}
+            line.update(event=event, **plain)
             self._lines.append(json.dumps(line, ensure_ascii=False))
         else:
             self._lines.append(f"{stamp} {as_text(event, plain)}")
@@ -198,7 +217,7 @@ def as_text_line(event: dict[str, Any]) -> str:
 
 
 def observer(
-    write: Callable[[str], object], form: str
+    write: Callable[[str], object], form: str, least: Any = LogLevel.debug
 ) -> Callable[[dict[str, Any]], None]:
     """
     Make a log observer.
@@ -206,11 +225,13 @@ def observer(
     Args:
         write: Takes a line with its end.
         form: `text` or `json`.
+        least: Events below this level are left out.
     """
     spell = as_json_line if form == "json" else as_text_line
 
     def observe(event: dict[str, Any]) -> None:
-        write(spell(event))
+        if event.get("log_level", LogLevel.info) >= least:
+            write(spell(event))
 
     directlyProvides(observe, ILogObserver)
     return observe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import (
@@ -22,11 +23,19 @@ class Meters:
     """
     What is counted.
 
-    Figures of the store are asked for when somebody looks, not before.
+    Figures are asked for when somebody looks, not before.
+
+    Args:
+        more: Gives figures beside the store's.
     """
 
-    def __init__(self, store: IStore) -> None:
+    def __init__(
+        self,
+        store: IStore,
+        more: Callable[[], dict[str, float]] = dict,
+    ) -> None:
         self._store = store
+        self._more = more
         self._registry = CollectorRegistry()
         self._events = Counter(
             "imailpy_events",
@@ -52,6 +61,7 @@ class Meters:
     async def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
         figures: dict[str, Any] = dict(await self._store.figures())
+        figures.update(self._more())
         for state, count in (await self._store.queue.counts()).items():
             figures[f"queue_{state}"] = count
         for name, value in figures.items():

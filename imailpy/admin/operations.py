@@ -379,7 +379,7 @@ def _row(row: QueueRow) -> Plain:
         "route": row.route,
         "state": row.state.value,
         "received_at": row.received_at,
-        "next_try": row.next_try,
+        "next_try": row.next_try or None,
         "tries": row.tries,
         "size_octets": row.size_octets,
         "last_reply": str(row.last_reply) if row.last_reply else None,

@@ -56,6 +56,13 @@ def add_to(main: click.Group) -> None:
     def account() -> None:
         """People who have mailboxes."""
 
+    _add_making(account)
+    _add_looking(account)
+    _add_changes(account)
+    _add_switches(account)
+
+
+def _add_making(account: click.Group) -> None:
     @account.command("add")
     @click.argument("address")
     @click.option("--quota", help="Such as 500M or 2G.")
@@ -79,6 +86,8 @@ def add_to(main: click.Group) -> None:
         )
         answer(door, made, f"{made['address']} may sign in now")
 
+
+def _add_looking(account: click.Group) -> None:
     @account.command("list")
     @click.option("--domain", help="Only this domain's.")
     @click.pass_obj
@@ -87,6 +96,8 @@ def add_to(main: click.Group) -> None:
         rows = door.perform("account.list", domain=domain)
         table(door, rows, COLUMNS, "no accounts yet")
 
+
+def _add_changes(account: click.Group) -> None:
     @account.command("password")
     @click.argument("address")
     @password_options[0]
@@ -114,8 +125,6 @@ def add_to(main: click.Group) -> None:
             "account.quota", address=address, quota_octets=octets_of(quota)
         )
         answer(door, made, f"{address}: quota {quota}")
-
-    _add_switches(account)
 
 
 def _add_switches(account: click.Group) -> None:

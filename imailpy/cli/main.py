@@ -10,8 +10,6 @@ import click
 import imailpy
 from imailpy.cli.door import Door
 
-pass_door = click.make_pass_decorator(Door)
-
 
 def _json_too(command: click.Command) -> click.Command:
     """Let `--json` stand behind the verb as well as before the noun."""

@@ -18,6 +18,12 @@ def add_to(main: click.Group) -> None:
     def queue() -> None:
         """Mail that waits for the world: one row a recipient."""
 
+    _add_list(queue)
+    _add_show(queue)
+    _add_changes(queue)
+
+
+def _add_list(queue: click.Group) -> None:
     @queue.command("list")
     @click.option(
         "--state",
@@ -47,6 +53,8 @@ def add_to(main: click.Group) -> None:
         )
         table(door, rows, COLUMNS, "nothing waits")
 
+
+def _add_show(queue: click.Group) -> None:
     @queue.command("show")
     @click.argument("id")
     @click.pass_obj
@@ -57,8 +65,6 @@ def add_to(main: click.Group) -> None:
             f"{name:12} {spell(name, value)}" for name, value in row.items()
         )
         answer(door, row, text)
-
-    _add_changes(queue)
 
 
 def _add_changes(queue: click.Group) -> None:

@@ -139,7 +139,7 @@ class Ledger:
                 host=attempt.host,
                 reply=str(attempt.reply),
                 tries=row.tries + 1,
-                next_try=attempt.next_try,
+                next_try=int(attempt.next_try) or None,
             )
         for report in reports:
             self._reports.tell(report)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from imailpy.delivery.accepting import Doors, Planning, Promise
@@ -30,6 +29,26 @@ from imailpy.message.mend import mend_section
 
 _TOO_MANY_HOPS = Reply(554, "Too many hops", "5.4.6")
 _TOO_LARGE = Reply(550, "Message refused: header section too large", "5.6.0")
+
+# Sorts as the numbers do.
+_DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
+
+
+def ordered_id(now: float, token: str) -> str:
+    """
+    Make an id that sorts by time: rows with neighbouring ids lie together,
+    and a group of messages changes few pages of the store.
+
+    Args:
+        now: Seconds; thousandths count.
+        token: Twenty random characters, of which eleven are kept: 55 bits in
+            every millisecond.
+    """
+    number, digits = int(now * 1000), ""
+    for _ in range(9):
+        number, digit = divmod(number, 32)
+        digits = _DIGITS[digit] + digits
+    return f"{digits}{token[:11]}"
 
 
 @implementer(IReceiver)
@@ -51,7 +70,7 @@ class Receiver:
         self._journal = journal
 
     def new_delivery_id(self) -> str:
-        return self._world.random.token()
+        return ordered_id(self._world.clock.now(), self._world.random.token())
 
     def begin(self, transaction: Transaction) -> Receiving:
         return Receiving(
@@ -158,12 +177,7 @@ class Receiving:
 
     # Accepting
 
-    def accept(
-        self, decisions: Sequence[Decision]
-    ) -> Deferred[Sequence[Reply]]:
-        return Deferred.fromCoroutine(self._accept(decisions))
-
-    async def _accept(self, decisions: Sequence[Decision]) -> Sequence[Reply]:
+    async def accept(self, decisions: Sequence[Decision]) -> Sequence[Reply]:
         if self._body is None:
             raise ValueError("nothing was finished")
         recipients = self._transaction.envelope.recipients

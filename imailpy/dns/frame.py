@@ -13,6 +13,9 @@ from __future__ import annotations
 import struct
 
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 41
+_TSIG = 250
+# In the additional section or nowhere [RFC6891 6.1.1] [RFC8945 5.1].
+_ABOUT_THE_MESSAGE = frozenset({OPT, _TSIG})
 HEADER_OCTETS = 12
 
 # A thousand MX records with their addresses still pass.
@@ -50,18 +53,23 @@ class Frame:
         for _ in range(questions):
             at = self._name(at, dots=False) + 4
         self.question = octets[HEADER_OCTETS:at]
-        for _ in range(sum(sections)):
-            at = self._record(at)
+        *others, additional = sections
+        for _ in range(sum(others)):
+            at = self._record(at, additional=False)
+        for _ in range(additional):
+            at = self._record(at, additional=True)
         if at != len(octets):
             raise Malformed("ends too early or too late")
 
-    def _record(self, at: int) -> int:
+    def _record(self, at: int, *, additional: bool) -> int:
         at = self._name(at, dots=True)
         try:
             fixed = _FIXED.unpack_from(self._octets, at)
         except struct.error:
             raise Malformed("record cut off") from None
         kind: int = fixed[0]
+        if kind in _ABOUT_THE_MESSAGE and not additional:
+            raise Malformed("record in a section where it never stands")
         at += _FIXED.size
         end: int = at + fixed[3]
         if end > len(self._octets):
@@ -110,8 +118,9 @@ class Frame:
         end: int | None = None
         length = hops = 0
         # A pointer goes back behind everything read of this name so far,
-        # so it cannot loop.
-        earliest = at
+        # so it cannot loop; and what it leads to is a name that came before
+        # [RFC1035 4.1.4]: it ends where the one that points begins.
+        earliest, limit = at, len(octets)
         while True:
             self._steps += 1
             if self._steps > _MOST_STEPS:
@@ -127,7 +136,9 @@ class Frame:
                 hops += 1
                 if not HEADER_OCTETS <= target < earliest or hops > _MOST_HOPS:
                     raise Malformed("pointer that goes nowhere good")
-                at = earliest = target
+                if at + 2 > limit:
+                    raise Malformed("name that runs into its pointer")
+                at, earliest, limit = target, target, earliest
                 continue
             if size > 63:
                 raise Malformed("label of an unknown kind")
@@ -136,6 +147,8 @@ class Frame:
                 raise Malformed("name over 255 octets")
             label = octets[at + 1 : at + 1 + size]
             at += 1 + size
+            if at > limit:
+                raise Malformed("name that runs into its pointer")
             if not size:
                 return at if end is None else end
             if len(label) < size:

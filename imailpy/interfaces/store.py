@@ -86,6 +86,9 @@ class Column(Enum):
     PREVIEW = "preview: str"
     PREFIX_SIZE = "prefix_octets: int, what stands before the shared body"
 
+    # Enum's own goes by the name, in Python: rows are looked up by these.
+    __hash__ = object.__hash__
+
 
 @frozen
 class NewMessage:

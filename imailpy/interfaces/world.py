@@ -58,7 +58,9 @@ class INetwork(Interface):
         Listen at once for TCP streams.
 
         Args:
-            address: IPv4 or IPv6 address to bind.
+            address: IPv4 or IPv6 address to bind; empty: all of this
+                machine, IPv6 and IPv4. An IPv4 client is always told as
+                one, never as a mapped IPv6 address.
             port: 0 for any free one.
             factory: A Twisted `IProtocolFactory`.
             tls: A context factory: TLS from the first octet.
@@ -315,7 +317,14 @@ class IWorld(Interface):
         """
         Before mail is touched: files for us alone (umask 077), no core
         dumps, no debugger of another user [SECURITY B15.8].
+
+        Raises:
+            PermissionError: The process could have its privileges back
+                [SECURITY B15.1].
         """
+
+    def longest_callback_s() -> float:
+        """Give the seconds for which one callback held the reactor most."""
 
     def fault_point(name: str) -> None:
         """

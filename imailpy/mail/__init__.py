@@ -10,7 +10,7 @@ from imailpy.mail.credentials import (
     ScramSecret,
     Secret,
 )
-from imailpy.mail.decision import ACCEPTED, Decision, Stage, Verdict
+from imailpy.mail.decision import ACCEPTED, Decision, Verdict
 from imailpy.mail.envelope import Envelope, MailParameters, Recipient
 from imailpy.mail.facts import Client
 from imailpy.mail.flags import SystemFlag
@@ -32,7 +32,6 @@ __all__ = [
     "Reply",
     "ScramSecret",
     "Secret",
-    "Stage",
     "SystemFlag",
     "UidSet",
     "Verdict",

@@ -9,18 +9,6 @@ from attrs import frozen
 from imailpy.mail.reply import Reply
 
 
-class Stage(Enum):
-    """A moment at which the realm is asked, in their order."""
-
-    CONNECT = "connect"
-    HELLO = "hello"
-    AUTH = "auth"
-    MAIL = "mail"
-    RCPT = "rcpt"
-    DATA = "data"
-    DELIVERY = "delivery"
-
-
 class Verdict(Enum):
     """What becomes of it; the later in this list, the harder."""
 

@@ -22,7 +22,6 @@ from attrs import frozen
 
 # Octets, the path's angle brackets left out [RFC5321 4.5.3.1].
 MAX_LOCAL_PART = 64
-MAX_DOMAIN = 255
 MAX_PATH = 254
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\x80-\U0010ffff]"

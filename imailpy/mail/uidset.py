@@ -80,21 +80,6 @@ class UidSet:
         """Give the UIDs that are in either."""
         return UidSet.from_ranges(self.ranges + other.ranges)
 
-    def intersection(self, other: UidSet) -> UidSet:
-        """Give the UIDs that are in both, in one walk over the ranges."""
-        out: list[tuple[int, int]] = []
-        mine, theirs = iter(self.ranges), iter(other.ranges)
-        a, b = next(mine, None), next(theirs, None)
-        while a is not None and b is not None:
-            first, last = max(a[0], b[0]), min(a[1], b[1])
-            if first <= last:
-                out.append((first, last))
-            if a[1] < b[1]:
-                a = next(mine, None)
-            else:
-                b = next(theirs, None)
-        return UidSet(tuple(out))
-
     def difference(self, other: UidSet) -> UidSet:
         """Give the UIDs that are here and not there."""
         out: list[tuple[int, int]] = []

@@ -7,6 +7,7 @@ Decoding never fails: what does not fit becomes U+FFFD.
 
 from __future__ import annotations
 
+import codecs
 from typing import Final
 
 _SAME = (
@@ -127,3 +128,28 @@ def guess(octets: bytes) -> str:
         return octets.decode()
     except UnicodeDecodeError:
         return octets.decode("windows-1252", "replace")
+
+
+class Decoding:
+    """As `decode`, for text that comes in pieces."""
+
+    def __init__(self, charset: str) -> None:
+        self._guessing = (codec(charset) or "us-ascii") == "us-ascii"
+        self._begin("utf-8" if self._guessing else codec(charset) or "")
+
+    def _begin(self, name: str) -> None:
+        errors = "strict" if name == "utf-8" and self._guessing else "replace"
+        self._decoder = codecs.getincrementaldecoder(name)(errors)
+
+    def feed(self, octets: bytes, *, last: bool = False) -> str:
+        """Decode what can be decoded so far."""
+        state = self._decoder.getstate()
+        try:
+            return self._decoder.decode(octets, last)
+        except UnicodeError:
+            # What is no UTF-8, or a stateful codec that gives up: from here
+            # on octets are characters.
+            held = state[0] if isinstance(state[0], bytes) else b""
+            self._guessing = False
+            self._begin("windows-1252")
+            return self._decoder.decode(held + octets, last)

@@ -8,7 +8,11 @@ is not closed is dropped, nothing nests.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from html.entities import html5
+
+# Characters of a tag that may wait for its end.
+_MOST_HELD = 4096
 
 _TAG = re.compile(r"<[^<>]*+>?")
 _HIDDEN = re.compile(r"<(script|style|title|head|!--)", re.IGNORECASE)
@@ -34,7 +38,26 @@ _INLINE = re.compile(
 
 def html_text(html: str) -> str:
     """Give the text of HTML; words are parted where blocks are."""
-    text = _without_hidden(html)
+    return _bare(_without_hidden(html, None)[0])
+
+
+def html_texts(pieces: Iterable[str]) -> Iterator[str]:
+    """As `html_text`, piece by piece."""
+    rest = ""
+    closing: re.Pattern[str] | None = None
+    for piece in pieces:
+        html = rest + piece
+        # A tag that is not complete waits for the next piece, if it is one.
+        cut = html.rfind("<", max(0, len(html) - _MOST_HELD))
+        cut = len(html) if cut < 0 else cut
+        rest = html[cut:]
+        text, closing = _without_hidden(html[:cut], closing)
+        yield _bare(text)
+    yield _bare(_without_hidden(rest, closing)[0])
+
+
+def _bare(text: str) -> str:
+    """Take the markup out."""
     text = _INLINE.sub("", text)
     text = _TAG.sub(" ", text)
     if "&" in text:
@@ -42,21 +65,35 @@ def html_text(html: str) -> str:
     return text
 
 
-def _without_hidden(html: str) -> str:
-    """Drop scripts, styles, comments."""
-    pieces = []
+def _without_hidden(
+    html: str, closing: re.Pattern[str] | None
+) -> tuple[str, re.Pattern[str] | None]:
+    """
+    Drop scripts, styles, comments.
+
+    Args:
+        closing: What ends the one that is open at the begin, or None.
+
+    Returns:
+        What is left, and what ends the one that is open at the end.
+    """
+    pieces: list[str] = []
     at = 0
-    while match := _HIDDEN.search(html, at):
+    while True:
+        if closing is not None:
+            end = closing.search(html, at)
+            if end is None:
+                return "".join(pieces), closing
+            at = end.start()
+            if html.startswith("-->", at):
+                at += 3
+        match = _HIDDEN.search(html, at)
+        if match is None:
+            pieces.append(html[at:])
+            return "".join(pieces), None
         pieces.append(html[at : match.start()])
         closing = _CLOSING[match.group(1).lower()]
-        end = closing.search(html, match.end())
-        if end is None:
-            return "".join(pieces)
-        at = end.start()
-        if html.startswith("-->", at):
-            at += 3
-    pieces.append(html[at:])
-    return "".join(pieces)
+        at = match.end()
 
 
 def _character(match: re.Match[str]) -> str:

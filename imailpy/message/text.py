@@ -18,13 +18,13 @@ from imailpy.message.bounds import (
     MAX_SECTION,
     PREVIEW_CHARACTERS,
 )
-from imailpy.message.charset import decode
+from imailpy.message.charset import Decoding, decode
 from imailpy.message.encoded_word import decode_words, one_line
 from imailpy.message.entity import Kind
 from imailpy.message.header import raw_fields, unfold
-from imailpy.message.html_text import html_text
+from imailpy.message.html_text import html_text, html_texts
 from imailpy.message.structure import Part, Structure
-from imailpy.message.transfer import decode_transfer
+from imailpy.message.transfer import decode_transfer, transfer_decoder
 
 Read = Callable[[int, int], bytes]
 
@@ -33,6 +33,9 @@ Read = Callable[[int, int], bytes]
 MOST_OF_PART = 4 * 1024 * 1024
 # And of all parts of a message.
 MOST_OF_MESSAGE = 16 * 1024 * 1024
+
+# Octets that are decoded at once.
+PIECE = 32 * 1024
 
 _QUOTE_LINES = re.compile(r"(?m)^[ \t]*+>.*$")
 
@@ -68,6 +71,26 @@ def part_text(octets: bytes, part: Part) -> str:
     return html_text(text) if part.is_html else text
 
 
+def part_texts(octets: bytes, part: Part) -> Iterator[str]:
+    """
+    As `part_text`, a long text in pieces: no step of it takes more than
+    some milliseconds.
+    """
+    if len(octets) <= PIECE:
+        yield part_text(octets, part)
+        return
+    texts = _decoded(octets, part)
+    yield from html_texts(texts) if part.is_html else texts
+
+
+def _decoded(octets: bytes, part: Part) -> Iterator[str]:
+    transfer = transfer_decoder(part.encoding)
+    decoding = Decoding(part.charset)
+    for at in range(0, len(octets), PIECE):
+        yield decoding.feed(transfer.feed(octets[at : at + PIECE]))
+    yield decoding.feed(transfer.finish(), last=True)
+
+
 def search_text(
     structure: Structure,
     read: Read,
@@ -99,7 +122,7 @@ def search_text(
         most_octets -= size
         if size:
             start = part.body_start + prefix_octets
-            yield part_text(read(start, start + size), part)
+            yield "".join(part_texts(read(start, start + size), part))
 
 
 def preview(

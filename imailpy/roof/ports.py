@@ -27,7 +27,14 @@ ALPN = {
 
 
 class CannotBind(MailError):
-    """A port cannot be had."""
+    """
+    A port cannot be had.
+
+    Attributes:
+        exit_code: With which the process ends: 69 taken, 77 not allowed.
+    """
+
+    exit_code = 69
 
 
 class Ports:
@@ -75,9 +82,12 @@ class Ports:
             )
         except CannotListenError as error:
             where = f"{listener.address or '*'}:{listener.port}"
-            raise CannotBind(
+            refused = CannotBind(
                 f"listener {listener.name}: {where}: {error.socketError}"
-            ) from error
+            )
+            if isinstance(error.socketError, PermissionError):
+                refused.exit_code = 77
+            raise refused from error
         self._listening[listener.name] = port
         self._entrances[listener.name] = entrance
         entrance.bound(port)

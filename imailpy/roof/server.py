@@ -15,6 +15,7 @@ from typing import Any
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.logger import LogLevel as Level
 
 import imailpy
 from imailpy.admin.control import SOCKET_NAME, ControlFactory
@@ -38,6 +39,9 @@ from imailpy.realm.realm import Realm
 from imailpy.roof.ports import Ports, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
+
+# As configured -> as Twisted calls it.
+LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
 
 
 class CannotReload(MailError):
@@ -87,6 +91,7 @@ class Server(TwistedService):
         self._factories: list[Any] = []
         self._others: list[Any] = []
         self._started_at = 0.0
+        self._last_lines: Callable[[], object] = lambda: None
         self.opened: Deferred[None] | None = None
 
     # What Twisted calls
@@ -102,17 +107,19 @@ class Server(TwistedService):
 
         Raises:
             StoreLocked, StoreRefused: The store cannot be had.
+        PermissionError: We could still become root again.
         """
         super().startService()  # type: ignore[no-untyped-call]
         world = self.world
         world.harden()
+        world.on_hangup(self._hung_up)
         self._started_at = world.clock.now()
         self.meters: Meters | None = None
         self.journal = self._make_journal()
         self.store: IStore = SqliteStore(
             world, self.providers.store, self.journal
         )
-        self.meters = Meters(self.store)
+        self.meters = Meters(self.store, self._figures)
         self.delivery = Delivery(
             world,
             self.providers.delivery,
@@ -144,11 +151,12 @@ class Server(TwistedService):
 
     def _make_journal(self) -> Journal:
         told = self.providers.configuration.log
-        sink = None
+        sink: StreamSink | None = None
         if self._write_log is not None:
             sink = StreamSink(
                 self.world.clock, self._write_log, told.format.value
             )
+            self._last_lines = sink.flush
         verbose = told.level is LogLevel.DEBUG
         return Journal(sink, self._count, verbose)
 
@@ -179,7 +187,6 @@ class Server(TwistedService):
                     metrics.address, metrics.port, site(self.meters)
                 )
             )
-        self.world.on_hangup(self._hung_up)
         self.delivery.start()
         self.ports.open(self._factory)
         self.journal.record(
@@ -240,8 +247,13 @@ class Server(TwistedService):
             self.store.close,
         )
         self.journal.record("server.stopped")
+        self._last_lines()
 
     # What an operator asks for
+
+    def _figures(self) -> dict[str, float]:
+        longest_ms = self.world.longest_callback_s() * 1000
+        return {"reactor_longest_ms": round(longest_ms, 1)}
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of the running server."""
@@ -251,6 +263,7 @@ class Server(TwistedService):
             "running_s": int(self.world.clock.now() - self._started_at),
             "configuration": self.providers.configuration.file,
             "configuration_number": self.providers.realm.number,
+            **self._figures(),
             "connections": sum(
                 len(factory.connections) for factory in self._factories
             ),

@@ -32,6 +32,9 @@ def _open(path: str, flags: int) -> int:
             raise OSError(errno.EPERM, "not a regular file", path)
         if status.st_uid != os.geteuid():
             raise OSError(errno.EPERM, "owned by another user", path)
+        if flags & os.O_RDWR and status.st_nlink > 1:
+            # What we write here would be written there too.
+            raise OSError(errno.EPERM, "has a second name", path)
     except OSError:
         os.close(descriptor)
         raise

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from imailpy.delivery.receiving import ordered_id
 from imailpy.delivery.stamps import traces_in
 from imailpy.errors import (
     OutcomeUnknown,
@@ -287,6 +288,18 @@ class TroubleTests(_Case):
         """A message that was never finished cannot be accepted."""
         receiving = self.begin()
         self.failureResultOf(receiving.accept([ACCEPTED]), ValueError)
+
+
+class IdTests(SynchronousTestCase):
+    """Delivery ids."""
+
+    def test_sorts_by_time(self) -> None:
+        """A later id sorts behind an earlier one, whatever is random."""
+        earlier = ordered_id(1_700_000_000.001, "7" * 20)
+        later = ordered_id(1_700_000_000.002, "2" * 20)
+        self.assertLess(earlier, later)
+        self.assertLess(later, ordered_id(2_700_000_000.0, "2" * 20))
+        self.assertEqual(len(earlier), 20)
 
 
 class LoopTests(_Case):

@@ -140,6 +140,19 @@ class HostileTests(SynchronousTestCase):
             pointer = struct.pack("!H", 0xC000 | target)
             self.refused(raw(self.record(pointer, A, bytes(4)), 1))
 
+    def test_B11_1_name_that_runs_into_its_pointer(self) -> None:
+        """A pointer leads to a name that ended before it, never to one that
+        goes on over the pointer's own octets."""
+        first = self.record(b"\xc0\x0c", 99, b"\x14")
+        # At octet 42 a label of 20 octets begins, all of them behind it.
+        second = self.record(b"\xc0\x2a", 99, bytes(20))
+        self.refused(raw(first + second, 2))
+
+    def test_B11_1_misplaced_records(self) -> None:
+        """OPT and TSIG stand in the additional section or nowhere."""
+        for kind in (41, 250):
+            self.refused(raw(self.record(b"\0", kind, b""), 1))
+
     def test_B11_1_long_chain_of_pointers(self) -> None:
         """A chain of thousands of pointers backwards is refused soon."""
         data = b"\x01a\x00" + b"".join(

@@ -6,7 +6,7 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.house.source import HOUSE, modules
+from tests.house.source import HOUSE, modules, room
 
 TAG = re.compile(r"\[RFC ?(\d+)")
 STATES = {"yes", "partial", "no"}
@@ -62,3 +62,31 @@ class LedgerTests(SynchronousTestCase):
         }
         claimed = {n for n, s in ledger().items() if s != "no"}
         self.assertEqual(claimed - named, set())
+
+    def test_rooms_have_tags(self) -> None:
+        """A room that a line names has the tag in its source."""
+        tagged = {
+            (number, named)
+            for module, (text, _) in modules().items()
+            for number in TAG.findall(text)
+            for named in (room(module), ".".join(module.split(".")[1:3]))
+        }
+        wrong = {
+            (number, named)
+            for number, named in named_rooms()
+            if (number, named) not in tagged
+        }
+        self.assertEqual(wrong, set())
+
+
+def named_rooms() -> set[tuple[str, str]]:
+    """Give (RFC number, room) of every line but those that say no."""
+    text = (HOUSE / "docs" / "rfcs.txt").read_text(encoding="utf-8")
+    return {
+        (words[0], named)
+        for line in text.splitlines()
+        if line and not line.startswith("#")
+        for words in [line.split()]
+        if words[1] != "no"
+        for named in words[2].split(",")
+    }

@@ -1,5 +1,6 @@
 """Hostile messages: bounded, linear, never lost."""
 
+import random
 from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -84,6 +85,21 @@ SHAPES: tuple[Callable[[int], bytes], ...] = (
     encoded_words,
     many_parameters,
 )
+
+
+HEADS = (
+    b"", b"Subject: ", b"To: ", b"Content-Type: text/plain; ", b"X: y\r\n",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n",
+    b"Content-Type: message/rfc822\r\n\r\n", b"\r\n",
+)  # fmt: skip
+SHREDS = (
+    b"\r\n", b"--b\r\n", b"--b--\r\n", b"--ba\r\n", b"(", b")", b'"',
+    b"\\", b"<", b">", b"@", b",", b";", b":", b"=?utf-8?q?a?=", b"a*1*=x;",
+    b"a=b; ", b" ", b"\t", b"x", b"To: a@b.example\r\n", b"\n", b"\r",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", b"\xff", b"[",
+    b"Content-Type: message/rfc822\r\n\r\n", b"g:a@b;", b"\0", b"=?", b"?=",
+)  # fmt: skip
 
 
 class BoundTests(SynchronousTestCase):
@@ -189,6 +205,22 @@ class BoundTests(SynchronousTestCase):
         self.assertEqual(
             texts, [b"inner\r\n--abc\r\nstill", b"outer\r\n--a\r\nno end"]
         )
+
+    def test_B6_11_generated_shapes(self) -> None:
+        """The same law holds for 200 shapes put together by chance."""
+        chance = random.Random(611)
+        for number in range(200):
+            shape = [
+                chance.choice(SHREDS) for _ in range(chance.randint(1, 6))
+            ]
+            head = chance.choice(HEADS)
+            piece = b"".join(shape)
+            count = 6_000 // len(piece) + 1
+            first = self.scan(head + piece * count)[0].steps
+            second = self.scan((head + piece * count) + piece * count)[0].steps
+            self.assertLessEqual(
+                second, 2.5 * first + 50, (number, head, piece)
+            )
 
     def test_B6_11_steps_grow_with_size(self) -> None:
         """Twice the message costs at most 2.5 times the steps."""

@@ -106,7 +106,9 @@ class ScannerTests(SynchronousTestCase):
 
     @settings(max_examples=150, deadline=None)
     @given(MESSAGES, st.integers(1, 9))
-    def test_any_octets_in_any_cut(self, octets: bytes, cut: int) -> None:
+    def test_B6_10_any_octets_in_any_cut(
+        self, octets: bytes, cut: int
+    ) -> None:
         """Any octets are scanned without an exception, alike in any cut."""
         whole = scan(octets)
         self.assertEqual(scan(octets, cut), whole)

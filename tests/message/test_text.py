@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.message.bounds import PREVIEW_HTML
+from imailpy.message.entity import Kind
 from imailpy.message.html_text import html_text
-from imailpy.message.structure import Structure
-from imailpy.message.text import field_text, header_text, search_text
+from imailpy.message.structure import Part, Structure
+from imailpy.message.text import (
+    field_text,
+    header_text,
+    part_text,
+    part_texts,
+    search_text,
+)
 from imailpy.message.transfer import decode_transfer, transfer_decoder
 from tests.message.cost import assert_linear
 from tests.message.samples import crlf, scan, vectors
@@ -125,6 +132,36 @@ class TextTests(SynchronousTestCase):
         ):
             words = html_text(html).split()
             self.assertEqual(words[: len(wanted.split())], wanted.split())
+
+    def test_long_texts_in_pieces(self) -> None:
+        """A long text gives in pieces what it gives whole."""
+        line = (
+            "<p>Grüße, <b>na</b>\u00efve caf\u00e9 &amp; \u65e5\u672c</p>\r\n"
+        )
+        hidden = "<style>p { x: 1 }</style><!-- no\r\nno -->\r\n"
+        html = (line * 40 + hidden) * 200
+        for is_html in (False, True):
+            for charset in ("utf-8", "utf-16le", "gb18030", ""):
+                text = html.encode(charset or "utf-8")
+                for encoding, octets in (
+                    ("base64", base64.encodebytes(text)),
+                    ("quoted-printable", quopri.encodestring(text)),
+                    ("8bit", text),
+                ):
+                    part = Part(
+                        1, Kind.TEXT, encoding, 0, 0, len(octets), 0,
+                        charset, is_html, False,
+                    )  # fmt: skip
+                    pieces = list(part_texts(octets, part))
+                    self.assertGreater(len(pieces), 5)
+                    whole = part_text(octets, part)
+                    self.assertEqual("".join(pieces), whole)
+
+    def test_long_texts_of_no_charset(self) -> None:
+        """Octets that turn out to be no UTF-8 are characters from there."""
+        octets = b"x" * 100_000 + b"caf\xe9 " + b"y" * 100_000
+        part = Part(1, Kind.TEXT, "", 0, 0, len(octets), 0, "", False, False)
+        self.assertIn("xcafé y", "".join(part_texts(octets, part)))
 
     def test_search_text(self) -> None:
         """Text of every part comes decoded, with headers when asked."""

@@ -1,13 +1,17 @@
 """Passwords and the memory of right ones."""
 
+from queue import Queue
+from threading import Event, Semaphore
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from imailpy.errors import LoginUnavailable
+from imailpy.errors import LoginUnavailable, QueueFull
 from imailpy.mail import Secret
 from imailpy.realm import passwords
 from imailpy.realm.logins import Logins
 from imailpy.realm.passwords import Passwords, complaint, needs_rehash
+from imailpy.world.real_threads import RealPool
 from tests.realm.support import HASH, PASSWORD, SmallWorld, secret
 from tests.support.answer import answer
 
@@ -75,6 +79,36 @@ class HashTests(SynchronousTestCase):
         pool.go()
         for each in waiting:
             self.assertTrue(self.successResultOf(each))
+
+    def test_B9_11_real_pool(self) -> None:
+        """With both threads at work and a hundred waiting, the next login
+        is told to come later at once, and nothing waits in the reactor."""
+        gate, settled = Event(), Queue()
+        at_work = Semaphore(0)
+        pool = RealPool("hash", 2, 100, lambda *call: settled.put(call))
+
+        def job() -> None:
+            at_work.release()
+            gate.wait(30)
+
+        def work_off(count: int) -> None:
+            for _ in range(count):
+                call, *arguments = settled.get(timeout=30)
+                call(*arguments)
+
+        busy = [pool.run(job) for _ in range(2)]
+        for _ in busy:
+            self.assertTrue(at_work.acquire(timeout=30))
+        waiting = [pool.run(int, 7) for _ in range(100)]
+        self.assertRaises(QueueFull, pool.run, int, 7)
+        self.assertTrue(settled.empty())
+        gate.set()
+        work_off(102)
+        for each in waiting:
+            self.assertEqual(self.successResultOf(each), 7)
+        stopped = pool.stop()
+        work_off(1)
+        self.successResultOf(stopped)
 
     def test_threads_start_late(self) -> None:
         """Building it starts no thread: the daemon has not forked yet."""

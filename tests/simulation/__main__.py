@@ -83,7 +83,10 @@ class Campaign:
         if told.problems:
             self.failed.append(told.seed)
             first = told.problems[0].strip().splitlines()[-1]
-            print(f"seed {told.seed}: {first} ({len(told.problems)} problems)")
+            print(
+                f"seed {told.seed}: {first} ({len(told.problems)} problems)",
+                flush=True,
+            )
 
     def figures(self) -> str:
         """One paragraph."""

@@ -19,18 +19,42 @@ from typing import Any
 from attrs import define, field
 
 _NAME = re.compile(rb"^X-Simulated: (\S+)\r$", re.MULTILINE)
+_OWN_ID = re.compile(rb"^Message-I[Dd]: <(\S+)>\r$", re.MULTILINE)
+_REPORTED = re.compile(
+    rb"^Final-Recipient: rfc822; ?(\S+)\r\n(?:.+\r\n)*?Action: (\S+)\r$",
+    re.MULTILINE,
+)
 _ID = re.compile(rb"^\s+(?:.* )?id ([a-z0-9.]+)", re.MULTILINE)
 
 
-def text_of(name: str, size_octets: int) -> bytes:
+def text_of(
+    name: str, size_octets: int, author: str = "sender@away.test"
+) -> bytes:
     """A message that can be known again by its header and its hash."""
     line = hashlib.sha256(name.encode()).hexdigest().encode() + b"\r\n"
     head = (
-        f"From: <sender@away.test>\r\nTo: <x@{name}.test>\r\n"
+        f"From: <{author}>\r\nTo: <x@{name}.test>\r\n"
         "Date: Tue, 24 Nov 2026 12:00:00 +0000\r\n"
         f"Message-ID: <{name}@away.test>\r\nX-Simulated: {name}\r\n\r\n"
     ).encode()
     return head + line * (size_octets // len(line) + 1)
+
+
+def delivery_id(octets: bytes) -> str:
+    """What our Received field calls it; empty without one."""
+    found = _ID.search(octets)
+    return found.group(1).decode() if found else ""
+
+
+def name_of(octets: bytes) -> str:
+    """What its sender called it."""
+    found = _NAME.search(octets)
+    return found.group(1).decode() if found else ""
+
+
+def is_report(octets: bytes) -> bool:
+    """Whether it is a report, not a message of a sender."""
+    return b"report-type=delivery-status" in octets[:2000]
 
 
 def digest(octets: bytes) -> str:
@@ -50,6 +74,8 @@ class Auditor:
         copies: (user, mailbox, UIDVALIDITY, UID) -> (delivery id, digest).
         maybe_gone: Those of which the EXPUNGE was asked for.
         gone: Those of which it was acknowledged.
+        failed: (delivery id, recipient) -> reports of its failure.
+        deferred: Code of a temporary refusal -> how often it was heard.
         problems: What was not kept of what was promised.
     """
 
@@ -58,7 +84,8 @@ class Auditor:
     copies: dict[tuple[str, str, int], tuple[str, str]] = field(factory=dict)
     maybe_gone: set[tuple[str, str, int]] = field(factory=set)
     gone: set[tuple[str, str, int]] = field(factory=set)
-    ids_gone: Counter[tuple[str, str]] = field(factory=Counter)
+    failed: Counter[tuple[str, str]] = field(factory=Counter)
+    deferred: Counter[int] = field(factory=Counter)
     validity: dict[tuple[str, str], int] = field(factory=dict)
     uid_next: dict[tuple[str, str], int] = field(factory=dict)
     last: dict[str, list[tuple[int, bytes]]] = field(factory=dict)
@@ -84,11 +111,12 @@ class Auditor:
             if reply.positive:
                 taken.append(address)
                 again.discard(address)
-            elif not reply.temporary:
+            elif reply.temporary:
+                self.deferred[reply.code] += 1
+            else:
                 self.problems.append(f"{name}: {address}: refused: {reply}")
                 again.discard(address)
         if taken:
-            text = str(dict(sent.results[-1:]).popitem()[1].text)
             texts = {
                 str(reply.text) for _, reply in sent.results if reply.positive
             }
@@ -142,8 +170,10 @@ class Auditor:
     def _copy(
         self, key: tuple[str, str, int], octets: bytes, before: int
     ) -> None:
-        found = _ID.search(octets)
-        delivery = found.group(1).decode() if found else ""
+        delivery = delivery_id(octets)
+        if is_report(octets):
+            own = _OWN_ID.search(octets)
+            delivery = own.group(1).decode() if own else "nameless"
         seen = (delivery, digest(octets))
         if key in self.gone:
             self.problems.append(f"{key}: came back after EXPUNGE")
@@ -157,11 +187,18 @@ class Auditor:
             self._octets(key, octets)
 
     def _octets(self, key: tuple[str, str, int], octets: bytes) -> None:
-        name = _NAME.search(octets)
-        if name is None or b"multipart/report" in octets[:2000]:
-            return
-        if digest(octets) != self.sent.get(name.group(1).decode()):
+        if is_report(octets):
+            self._report(octets)
+        elif digest(octets) != self.sent.get(name_of(octets)):
             self.problems.append(f"{key}: other octets than were sent")
+
+    def _report(self, octets: bytes) -> None:
+        """Which recipients of which delivery it says have failed."""
+        for address, action in _REPORTED.findall(octets):
+            if action == b"failed":
+                # Its own fields have no delivery id: it was made here.
+                key = (delivery_id(octets), address.decode())
+                self.failed[key] += 1
 
     def _missing(self, where: tuple[str, str], here: set[int]) -> None:
         """What was once there stays there."""

@@ -243,6 +243,13 @@ class Reader:
         except (*_TROUBLE, Refused):
             return False
 
+    async def shelve(self, mailbox: str) -> bool:
+        """Copy everything into a mailbox of its own, and delete that."""
+        try:
+            return await self._with_server(self._shelve, mailbox)
+        except (*_TROUBLE, Refused):
+            return False
+
     async def _with_server(self, work: Any, mailbox: str) -> bool:
         imap = Imap()
         try:
@@ -280,6 +287,12 @@ class Reader:
         await _ok(imap, f"UID STORE {text} +FLAGS (\\Deleted)")
         await _ok(imap, f"UID EXPUNGE {text}")
         self.auditor.removed(self.user, mailbox, some)
+
+    async def _shelve(self, imap: Imap, mailbox: str) -> None:
+        await _ok(imap, f"CREATE {mailbox}")
+        await _ok(imap, "SELECT INBOX")
+        await _ok(imap, f"UID COPY 1:* {mailbox}")
+        await _ok(imap, f"DELETE {mailbox}")
 
 
 async def _ok(imap: Imap, command: str) -> list[bytes]:

@@ -42,6 +42,7 @@ class Told:
     simulated_s: float
     fault_points: dict[str, int] = field(factory=dict)
     exits: dict[int, int] = field(factory=dict)
+    deferred: dict[int, int] = field(factory=dict)
     log: list[str] = field(factory=list)
 
 
@@ -87,6 +88,20 @@ class Faults:
             if left[0] == 0:
                 self.happened.append(f"sync of {path} failed")
                 raise OSError(5, "Input/output error", path)
+
+        self.house.machine.disk.platter.fault = change
+
+    def full_disk(self, first: int, count: int) -> None:
+        """No room for writes number `first` to `first + count`."""
+        done = [0]
+
+        def change(operation: str, path: str) -> None:
+            if operation not in ("write", "create"):
+                return
+            done[0] += 1
+            if first <= done[0] < first + count:
+                self.happened.append(f"no room for {operation} {path}")
+                raise OSError(28, "No space left on device", path)
 
         self.house.machine.disk.platter.fault = change
 
@@ -147,13 +162,14 @@ class History:
             self.seed,
             self.trouble + self.auditor.problems,
             self.universe.trace_hash,
-            len(self.auditor.copies),
+            self.copies(),
             self.universe.agenda.events,
             self.house.lives,
             self.duplicates(),
             self.universe.agenda.elapsed_s,
             dict(self.universe.fault_points),
             dict(self.house.exits),
+            dict(self.auditor.deferred),
             self.house.log + self.faults.happened,
         )
 
@@ -174,6 +190,10 @@ class History:
         if self.running:
             self.trouble.append(f"{len(self.running)} clients never came to")
         self.account()
+
+    def copies(self) -> int:
+        """How many copies were delivered."""
+        return len(self.auditor.copies)
 
     def duplicates(self) -> int:
         """How many messages other servers have twice."""
@@ -222,8 +242,9 @@ class History:
 
     async def _read(self, user: str) -> None:
         reader = Reader(self.world, self.auditor, user)
-        for _ in range(2):
+        for number in range(2):
             await reader.read()
+            await reader.shelve(f"Shelf{number}")
             await reader.tidy()
 
     def storm(self) -> None:

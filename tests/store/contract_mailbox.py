@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
 from imailpy import errors
 from imailpy.interfaces.store import Column, FlagChange, NewMessage
 from imailpy.mail import SystemFlag, UidSet
 from tests.store.contract import Base, Watcher
-from tests.support.store import SIMPLE, deliver, spooled
+from tests.support.store import SIMPLE, account_of, deliver, spooled
 from tests.support.world import result_of
 
 ALL = UidSet(((1, 2**32 - 1),))
@@ -143,6 +147,38 @@ class MailboxContract(Base):
             self.store_flags(box, ALL, "add", SEEN, more)
         self.assertEqual(len(box.flags(1)[1].split()), 40)
         self.assertEqual(len(box.keywords), 40)
+
+    def test_B12_6_quota_under_parallel_appends(self) -> None:
+        """Of fifty messages that come at once, exactly one fits, and the
+        quota is never passed."""
+        account = account_of(self.store, ALICE)
+        account = evolve(account, quota_octets=15_000)
+        result_of(self.store.directory.update_account(account))
+        box = self.open()
+        octets = b"A: b\r\n\r\n" + b"x" * 10_000
+        self.world.threads.held = True
+        waiting = [
+            self.later(box.append([NewMessage(spooled(self.store, octets))]))
+            for _ in range(50)
+        ]
+        self.world.threads.go()
+        self.world.threads.held = False
+        results: list[Any] = []
+        for each in waiting:
+            each.addBoth(results.append)
+        fitted = [r for r in results if not isinstance(r, Failure)]
+        self.assertEqual(len(results), 50)
+        self.assertEqual(len(fitted), 1)
+        for result in results:
+            if isinstance(result, Failure):
+                result.trap(errors.OverQuota)
+        self.assertEqual(len(box.uids), 1)
+
+    def later(self, awaitable: Any) -> Deferred[Any]:
+        """What will come of it."""
+        if isinstance(awaitable, Deferred):
+            return awaitable
+        return Deferred.fromCoroutine(awaitable)
 
     def test_unchanged_since(self) -> None:
         """STORE leaves alone what somebody else changed since."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from imailpy.errors import StoreRefused
 from imailpy.store.settings import StoreSettings
 from imailpy.store.sqlite import SqliteStore
+from imailpy.world.simulated import Universe
 from tests.store import (
     contract,
     contract_accept,
@@ -76,3 +78,23 @@ class AcceptTests(
     Durable, contract_accept.AcceptContract, SynchronousTestCase
 ):
     """Accepting and the queue."""
+
+
+class DamagedTests(SynchronousTestCase):
+    """A database that a lying disk has left."""
+
+    def test_damaged_database_is_refused(self) -> None:
+        """A damaged database is refused in words, and the lock let go."""
+        machine = Universe(1).machine("m", "192.0.2.1")
+        settings = Fixed(StoreSettings("/data", **SMALL))
+        machine.disk.make_directory("/data")
+        # The second start brings all from the log into the database.
+        for _ in range(2):
+            SqliteStore(machine, settings)
+            machine = machine.reboot()
+        for octet in (100, 0):
+            machine = machine.reboot()
+            inode = machine.disk.inode("/data/mail.db")
+            inode.write(octet, b"\xff" * 4096)
+            for _ in range(2):
+                self.assertRaises(StoreRefused, SqliteStore, machine, settings)

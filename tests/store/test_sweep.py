@@ -18,7 +18,7 @@ from imailpy.store.sqlite.audit import audit
 from tests.store.contract import Base
 from tests.store.test_sqlite import Durable
 from tests.support.settings import Fixed
-from tests.support.store import ADDRESSES, deliver, fill, spooled
+from tests.support.store import ADDRESSES, SIMPLE, deliver, fill, spooled
 from tests.support.world import TestWorld, result_of
 
 ALL = UidSet(((1, 2**32 - 1),))
@@ -87,6 +87,40 @@ class SweepTests(Case):
         self.world.advance(101)
         result_of(self.store.sweep())
         self.assertEqual(self.count("messages"), 0)
+
+    def test_D6_no_period_when_room_is_wanted(self) -> None:
+        """Below the guard an expunged message makes room at once."""
+        current = evolve(
+            self.settings.current,
+            undelete_s=86_400.0,
+            blob_grace_s=3600.0,
+            sweep_every_s=60.0,
+        )
+        self.settings.change(current)
+        deliver(self.store, ALICE)
+        self.drop(self.open(), ALL)
+        result_of(self.store.sweep())
+        self.assertEqual(self.count("messages"), 1)
+        self.settings.change(evolve(current, min_free_octets=1 << 60))
+        result_of(self.store.sweep())
+        for table in ("messages", "emails", "blobs", "extents"):
+            self.assertEqual(self.count(table), 0, table)
+
+    def test_D6_looks_at_the_room_every_few_seconds(self) -> None:
+        """A full disk does not wait for the next sweep."""
+        current = evolve(
+            self.settings.current, undelete_s=86_400.0, sweep_every_s=60.0
+        )
+        self.settings.change(current)
+        self.store.upkeep.plan()
+        deliver(self.store, ALICE)
+        self.drop(self.open(), ALL)
+        self.world.reactor.pump([1.0] * 20)
+        self.assertEqual(self.count("messages"), 1)
+        self.settings.change(evolve(current, min_free_octets=1 << 60))
+        self.world.reactor.pump([1.0] * 6)
+        self.assertEqual(self.count("messages"), 0)
+        self.store.upkeep.stop()
 
     def test_same_body_is_kept_once(self) -> None:
         """One body in an account is kept once, and never shared by two."""
@@ -391,6 +425,34 @@ class DamageTests(Case):
         once = steps()
         fill_up(2)
         self.assertLess(steps(), 2.5 * once)
+
+    def test_audit_while_the_sweeper_works(self) -> None:
+        """A segment that goes during an audit is no complaint."""
+        large = SIMPLE + (b"x" * 998 + b"\r\n") * 2000
+        deliver(self.store, ALICE, large)
+        self.drop(self.open(), ALL)
+        size_of = self.store.segments.size_of
+        asked: list[str] = []
+
+        def sweep_first(name: str) -> int:
+            asked.append(name)
+            result_of(self.store.sweep())
+            return size_of(name)
+
+        self.patch(self.store.segments, "size_of", sweep_first)
+        self.assertEqual(result_of(self.store.audit()), [])
+        self.assertEqual(len(asked), 1)
+        self.assertRaises(OSError, size_of, asked[0])
+
+    def test_audit_finds_a_missing_segment(self) -> None:
+        """A segment that is wanted and gone is a complaint."""
+        deliver(self.store, ALICE, SIMPLE + (b"x" * 998 + b"\r\n") * 2000)
+        [name] = os.listdir(f"{self.directory}/segments")
+        path = f"{self.directory}/segments/{name}"
+        os.rename(path, f"{self.directory}/aside")
+        [complaint] = result_of(self.store.audit())
+        self.assertIn(name, complaint)
+        os.rename(f"{self.directory}/aside", path)
 
     def test_audit_finds_wrong_counts(self) -> None:
         """The audit finds counters, references and UIDs that are wrong."""

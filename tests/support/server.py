@@ -149,6 +149,14 @@ class Server:
         """What it said."""
         return Path(self.log).read_text(encoding="utf-8", errors="replace")
 
+    def work_s(self) -> float:
+        """The CPU time that it has used: what others do does not count."""
+        if self.process is None:
+            return 0.0
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text("ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """SIGKILL."""
         self._end(signal.SIGKILL)
@@ -168,7 +176,9 @@ class Server:
             process.send_signal(number)
         return process.wait(60)
 
-    def imailctl(self, *words: str, text: str | None = None):
+    def imailctl(
+        self, *words: str, text: str | None = None, wait_s: float = 60
+    ):
         """Run imailctl on it."""
         return subprocess.run(
             [
@@ -183,7 +193,7 @@ class Server:
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=wait_s,
         )
 
 

@@ -377,6 +377,9 @@ class StillWorld:
         self.host_name = host_name
         self.died: list[tuple[int, str]] = []
 
+    def longest_callback_s(self) -> float:
+        return 0.0
+
     def fault_point(self, name: str) -> None:
         pass
 

@@ -206,6 +206,9 @@ class TestWorld:
         """Let time go on."""
         self.reactor.advance(seconds)
 
+    def longest_callback_s(self) -> float:
+        return 0.0
+
     def fault_point(self, name: str) -> None:
         self.points[name] += 1
         planted = self.planted.get(name)

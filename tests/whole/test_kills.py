@@ -21,5 +21,6 @@ class KillTests(SynchronousTestCase):
         self.assertEqual(problems, [], campaign.figures())
         self.assertTrue(campaign.ledger.stored)
         self.assertTrue(campaign.ledger.outside)
-        # Python's own start included, on a machine that does other things.
-        self.assertLess(campaign.slowest_start_s, 4.0, campaign.figures())
+        # Python's own start included; CPU time, because the machine may be
+        # busy with others. On an idle one the clock says nearly the same.
+        self.assertLess(max(campaign.work_s), 2.0, campaign.figures())

@@ -225,7 +225,7 @@ class WholeServerTests(SynchronousTestCase):
             lines.readline()
             for said, want in (
                 (b"NONSENSE\r\n", b"500"),
-                (b"\xff\xfe\r\n", b"500"),
+                (b"\xff\xfe\r\n", b"501"),
                 (b"MAIL FROM:<a@b.test>\r\n", b"503"),
                 (b"HELO client.test\r\n", b"250"),
             ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import apsw
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -117,6 +118,88 @@ class UniverseTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(stopped))
 
 
+class Shaking(Keep):
+    """Notes when TLS is on, among what comes."""
+
+    def handshakeCompleted(self):
+        self.octets += b"<tls>"
+
+
+class ConnectionTests(SynchronousTestCase):
+    """What can happen to a connection."""
+
+    def connected(self, universe: Universe, **options):
+        """Two machines and the two ends of a connection."""
+        ends = []
+
+        def made():
+            ends.append(Shaking())
+            return ends[-1]
+
+        server = universe.machine("server", "192.0.2.1")
+        client = universe.machine("client", "192.0.2.2")
+        factory = Factory.forProtocol(made)
+        server.network.listen("", 7, factory, **options)
+        client.network.connect("192.0.2.1", 7, factory, **options)
+        universe.run(1)
+        return ends
+
+    def test_tls_is_on_before_octets(self) -> None:
+        """With TLS from the start both ends know of it, once, and first."""
+        for seed in range(20):
+            universe = Universe(seed)
+            ends = self.connected(universe, tls=True)
+            for end in ends:
+                end.transport.write(b"hello")
+            universe.run(1)
+            self.assertEqual([e.octets for e in ends], [b"<tls>hello"] * 2)
+
+    def test_starttls_needs_both_ends(self) -> None:
+        """TLS begins once both ends want it, and before what follows."""
+        for seed in range(20):
+            universe = Universe(seed)
+            one, other = self.connected(universe)
+            one.transport.startTLS(None)
+            universe.run(1)
+            self.assertEqual(one.octets, b"")
+            other.transport.startTLS(None)
+            other.transport.write(b"hello")
+            universe.run(1)
+            self.assertEqual(one.octets, b"<tls>hello")
+            self.assertEqual(other.octets, b"<tls>")
+
+    def test_cut_is_heard_at_both_ends(self) -> None:
+        """A connection may be cut behind any octet; both ends hear of it."""
+        arrived = set()
+        for seed in range(40):
+            universe = Universe(seed)
+            one, other = self.connected(universe)
+            universe.cable.break_chance = 1.0
+            one.transport.write(b"hello")
+            universe.run(1)
+            self.assertTrue(one.gone and other.gone)
+            arrived.add(len(other.octets))
+        self.assertEqual(arrived, {1, 2, 3, 4, 5})
+
+
+class ExitTests(SynchronousTestCase):
+    """A process that ends itself."""
+
+    def test_services_stop_before_exit(self) -> None:
+        """A process that gives up stops its services, then exits once."""
+        universe = Universe(1)
+        machine = universe.machine("m", "192.0.2.1")
+        stopped = Deferred()
+        machine.at_exit = lambda: stopped
+        machine.die(75, "a flush failed")
+        machine.die(1, "and more")
+        universe.run(1)
+        self.assertTrue(machine.alive)
+        stopped.callback(None)
+        self.assertFalse(machine.alive)
+        self.assertEqual(machine.exit_code, 75)
+
+
 class DiskTests(SynchronousTestCase):
     """What a power cut leaves."""
 
@@ -151,6 +234,34 @@ class DiskTests(SynchronousTestCase):
         self.assertIn(4096, sizes)
         self.assertIn(8192, sizes)
         self.assertTrue(sizes - {4096, 8192})
+
+    def test_failed_sync_is_not_made_good(self) -> None:
+        """
+        What a failed sync was to write is seen, even by the next process,
+        until the power goes: no later sync writes it [SECURITY F4].
+        """
+        machine = Universe(1).machine("m", "192.0.2.1")
+        machine.disk.make_directory("/data")
+        file = machine.disk.create("/data/f")
+        file.sync()
+        machine.disk.sync_directory("/data")
+
+        def fault(operation, path):
+            if operation == "sync":
+                raise OSError(5, "Input/output error", path)
+
+        file.write(b"a" * 600)
+        machine.disk.platter.fault = fault
+        self.assertRaises(OSError, file.sync)
+        machine.disk.platter.fault = lambda operation, path: None
+        machine = machine.reboot()
+        file = machine.disk.open("/data/f", writable=True)
+        file.write(b"b" * 600)
+        file.sync()
+        self.assertEqual(machine.disk.read("/data/f")[:600], b"a" * 600)
+        machine.power_cut()
+        octets = machine.reboot().disk.read("/data/f")
+        self.assertEqual(octets, bytes(600) + b"b" * 600)
 
     def test_unsynced_name_may_go(self) -> None:
         """A name is sure only once its directory was synced."""

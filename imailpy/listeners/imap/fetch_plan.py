@@ -11,6 +11,7 @@ over columns of rows. Header fields that clients list are one more column.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from attrs import evolve, frozen
@@ -22,6 +23,9 @@ from imailpy.protocol.imap import responses
 from imailpy.protocol.imap.commands import FetchItem, Item, Section
 
 Render = Callable[[Any], bytes]
+
+# Plans with so many items and field names are kept for the next time.
+_MOST_KEPT = 32
 
 # Stands for the column of a place that is filled from the shared mailbox.
 FLAGS = -1
@@ -107,6 +111,19 @@ def plan_for(items: Sequence[FetchItem], *, by_uid: bool) -> Plan:
     Args:
         by_uid: UID is part of the answer, asked for or not [RFC9051 6.4.9].
     """
+    fields = sum(len(i.fields) for i in items if isinstance(i, Section))
+    if len(items) + fields > _MOST_KEPT:
+        return _new_plan(items, by_uid)
+    return _kept_plan(tuple(items), by_uid)
+
+
+@lru_cache(maxsize=256)
+def _kept_plan(items: tuple[FetchItem, ...], by_uid: bool) -> Plan:
+    """Clients ask for the same things again and again."""
+    return _new_plan(items, by_uid)
+
+
+def _new_plan(items: Sequence[FetchItem], by_uid: bool) -> Plan:
     names = [item.name for item in items if isinstance(item, Item)]
     if by_uid:
         names.insert(0, "UID")

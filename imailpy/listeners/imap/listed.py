@@ -65,8 +65,8 @@ def field_test(key: HeaderHas) -> Callable[[bytes], bool]:
     """
     Give what tells whether a field holds a text.
 
-    Most messages fall out by one look: without encoded words and beyond-
-    ASCII octets, the longest word of the text must stand there as it is.
+    Most messages fall out by one look: where nothing is encoded or beyond
+    ASCII, the longest word of the text must stand there as it is.
     """
     values = _values(key.field.encode("ascii"))
     needle = key.text
@@ -75,16 +75,25 @@ def field_test(key: HeaderHas) -> Callable[[bytes], bool]:
     word = max(words, key=len, default="").encode()
 
     def test(fields: bytes) -> bool:
-        plain = fields.isascii() and b"=?" not in fields
-        if plain and word not in fields.lower():
+        if _is_plain(fields) and word not in fields.lower():
             return False
         for value in values(fields):
-            if plain and word == whole:
+            if not _is_plain(value):
+                if needle in field_text(value).casefold():
+                    return True
+            elif word == whole:
                 # No blank in it that a fold could stand for.
                 if whole in value.lower():
                     return True
-            elif needle in field_text(value).casefold():
+            elif word in value.lower() and (
+                needle in field_text(value).casefold()
+            ):
                 return True
         return False
 
     return test
+
+
+def _is_plain(octets: bytes) -> bool:
+    """Whether octets are the text that they stand for."""
+    return octets.isascii() and b"=?" not in octets

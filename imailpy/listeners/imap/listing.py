@@ -55,20 +55,30 @@ def parents(name: str) -> Iterator[str]:
         yield name
 
 
-def tree(
-    mailboxes: Iterable[MailboxInfo], subscriptions: Iterable[str]
-) -> dict[str, Entry]:
-    """Give every name: mailboxes, subscriptions, and what is above them."""
-    entries = {info.name: Entry(info.name, info) for info in mailboxes}
+def _grow(
+    entries: dict[str, Entry],
+    mailboxes: Iterable[MailboxInfo],
+    subscriptions: Iterable[str],
+) -> Iterator[None]:
+    """
+    Fill in every name: mailboxes, subscriptions, and what is above them.
+
+    Yields now and then, as all that goes over many names here: whoever
+    counts the turns of the loop can take a breath then (SECURITY B7.4).
+    """
+    for info in mailboxes:
+        entries[info.name] = Entry(info.name, info)
+        yield
     for name in tuple(entries):
         for above in parents(name):
             entry = entries.setdefault(above, Entry(above))
             if entry.parent:
                 break
             entry.parent = True
+        yield
     for name in subscriptions:
         entries.setdefault(name, Entry(name)).subscribed = True
-    return entries
+        yield
 
 
 def lines(
@@ -79,18 +89,20 @@ def lines(
     """
     Give what LIST answers, in the order of the names.
 
-    None stands for a name that is not shown: whoever counts the turns of
-    the loop can take a breath then.
+    None stands for a name that was looked at and is not shown.
     """
-    entries = tree(mailboxes, subscriptions)
+    entries: dict[str, Entry] = {}
+    yield from _grow(entries, mailboxes, subscriptions)
     patterns = [Pattern(command.reference + p) for p in command.patterns]
-    shown = {
-        name
-        for name in entries
-        if any(pattern.matches(name) for pattern in patterns)
-    }
+    shown: set[str] = set()
+    for name in entries:
+        for pattern in patterns:
+            if pattern.matches(name):
+                shown.add(name)
+                break
+        yield None
     if "RECURSIVEMATCH" in command.selection:
-        _look_below(command, entries, patterns, shown)
+        yield from _look_below(command, entries, patterns, shown)
     for name in sorted(entries):
         entry = entries[name]
         if name in shown and (
@@ -118,9 +130,10 @@ def _look_below(
     entries: dict[str, Entry],
     patterns: list[Pattern],
     shown: set[str],
-) -> None:
+) -> Iterator[None]:
     """Mark what stands above something that is wanted and not shown."""
     for name, entry in tuple(entries.items()):
+        yield
         if name in shown or not _selected(command, entry):
             continue
         for above in parents(name):
@@ -162,9 +175,9 @@ def subscribed_lines(
     text: str,
     mailboxes: Sequence[MailboxInfo],
     subscriptions: Sequence[str],
-) -> Iterator[Line]:
+) -> Iterator[Line | None]:
     """
-    Give what LSUB answers.
+    Give what LSUB answers, None for a name that is not shown.
 
     With `%` a level above something subscribed is shown with \\Noselect
     when it is not subscribed itself [RFC3501 6.3.9].
@@ -179,3 +192,5 @@ def subscribed_lines(
         if pattern.matches(name):
             real = name in subscribed and name in there
             yield Line(name, () if real else ("\\Noselect",))
+        else:
+            yield None

@@ -66,9 +66,10 @@ async def lsub(session: ImapConnection, command: Lsub) -> None:
     for count, line in enumerate(lines):
         if not count % _BREATH:
             await session.breathe()
-        session.untagged(
-            responses.listing(line.name, line.attributes, verb=b"LSUB")
-        )
+        if line is not None:
+            session.untagged(
+                responses.listing(line.name, line.attributes, verb=b"LSUB")
+            )
     session.ok(command, "Listed")
 
 

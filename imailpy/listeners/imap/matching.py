@@ -89,13 +89,15 @@ class Program:
 
         Args:
             values: An octet a message, 1 for a match.
-            asked: 1 where `values` says something; None: everywhere.
+            asked: 1 where `values` says something, which is 0 elsewhere;
+                None: everywhere.
         """
-        leaf.sure = int.from_bytes(values, "little")
-        leaf.maybe = leaf.sure
+        known = int.from_bytes(values, "little")
+        unasked = 0
         if asked is not None:
             unasked = self._ones ^ int.from_bytes(asked, "little")
-            leaf.maybe |= unasked
+        leaf.sure = leaf.sure & unasked | known
+        leaf.maybe = leaf.maybe & unasked | known
 
     def run(self) -> Iterator[None]:
         """
@@ -132,9 +134,20 @@ class Program:
         """Positions that match, ascending."""
         return self._positions(self._sure)
 
-    def open(self) -> list[int]:
-        """Positions of which it is not known yet."""
-        return self._positions(self._sure ^ self._maybe)
+    def open(self, leaves: Sequence[Leaf] | None = None) -> list[int]:
+        """
+        Positions of which it is not known yet.
+
+        Args:
+            leaves: Only those where one of these is not known.
+        """
+        still = self._sure ^ self._maybe
+        if leaves is not None:
+            unknown = 0
+            for leaf in leaves:
+                unknown |= leaf.sure ^ leaf.maybe
+            still &= unknown
+        return self._positions(still)
 
     def _positions(self, octets: int) -> list[int]:
         marks = octets.to_bytes(self.size, "little")

@@ -4,23 +4,20 @@ SEARCH [RFC9051 6.4.4] [RFC4731].
 What a key needs is fetched in the order of what it costs, and only for the
 messages that are still open after the step before: flags and sets from
 memory, dates, sizes and listed fields from rows, other fields from header
-sections, texts from bodies. After at most 20 ms others get their turn.
+sections, texts from bodies. After at most 20 ms others get their turn;
+octets of messages are read and decoded in a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
 from imailpy.interfaces.store import Column
-from imailpy.listeners.imap.criteria import (
-    LISTED,
-    header_matches,
-    row_test,
-    text_matches,
-)
+from imailpy.listeners.imap.answering import ConnectionGone
+from imailpy.listeners.imap.criteria import LISTED, row_test
 from imailpy.listeners.imap.matching import (
     Leaf,
     Program,
@@ -28,6 +25,7 @@ from imailpy.listeners.imap.matching import (
     program_for,
 )
 from imailpy.listeners.imap.sections import Message, columns_for
+from imailpy.listeners.imap.texts import header_matches, look, text_matches
 from imailpy.listeners.imap.view import View
 from imailpy.mail import UidSet
 from imailpy.protocol.imap import responses
@@ -49,8 +47,14 @@ if TYPE_CHECKING:
 
 PORTION = 256
 
+_WHOLE = (Section(b"BODY[]"),)
+
 # Numbers spelt before the client gets to read.
 _NUMBERS = 4096
+
+# Messages and octets that the thread is given at once.
+_BATCH = 64
+_BATCH_OCTETS = 1024 * 1024
 
 # Flags looked up before the clock is looked at.
 _FLAGS = 8192
@@ -120,10 +124,9 @@ class Work:
         await self._from_memory()
         for step in (self._from_rows, self._from_headers, self._from_texts):
             await self._run()
-            still_open = self.program.open()
-            if not still_open:
+            if not self.program.open():
                 break
-            await step(still_open)
+            await step()
         else:
             await self._run()
         found = self.program.found()
@@ -199,7 +202,7 @@ class Work:
             leaf for leaf in self.program.leaves if isinstance(leaf.key, kinds)
         ]
 
-    async def _from_rows(self, positions: list[int]) -> None:
+    async def _from_rows(self) -> None:
         tests = [
             (leaf, *row_test(leaf.key))
             for leaf in self._leaves(DateIs, SizeIs, HeaderHas)
@@ -209,62 +212,88 @@ class Work:
             return
         columns = [
             Column.UID,
+            Column.COMPLETE,
             *dict.fromkeys(column for _, column, _ in tests),
         ]
         table = _Table([leaf for leaf, _, _ in tests], self.program.size)
-        for portion in _portions(positions):
+        for portion in _portions(self.program.open()):
             places, rows = await self._rows(portion, columns)
             by_column = dict(
                 zip(columns, zip(*rows, strict=True), strict=False)
             )
-            for at, (_, column, test) in enumerate(tests):
-                values = by_column.get(column, ())
-                table.note_all(at, places, list(map(test, values)))
+            complete = by_column.get(Column.COMPLETE, ())
+            for at, (leaf, column, test) in enumerate(tests):
+                matches = map(test, by_column.get(column, ()))
+                if isinstance(leaf.key, HeaderHas):
+                    table.note_some(at, places, matches, complete)
+                else:
+                    table.note_all(at, places, matches)
                 await self._breathe()
-            table.asked(places)
         table.tell(self.program)
 
-    async def _from_headers(self, positions: list[int]) -> None:
-        leaves = [
-            leaf
-            for leaf in self._leaves(HeaderHas)
-            if isinstance(leaf.key, HeaderHas) and leaf.key.field not in LISTED
-        ]
-        await self._from_bodies(positions, leaves, header_matches)
+    async def _from_headers(self) -> None:
+        """Listed fields too, where not all of them were listed."""
+        await self._from_bodies(self._leaves(HeaderHas), header_matches)
 
-    async def _from_texts(self, positions: list[int]) -> None:
-        await self._from_bodies(positions, self._leaves(TextHas), text_matches)
+    async def _from_texts(self) -> None:
+        await self._from_bodies(self._leaves(TextHas), text_matches)
 
-    async def _from_bodies(
-        self, positions: list[int], leaves: list[Leaf], find: Any
-    ) -> None:
+    async def _from_bodies(self, leaves: list[Leaf], find: Any) -> None:
         """
         Open messages.
 
         Args:
             find: Tells for a message which of the keys match.
         """
-        if not leaves:
+        positions = self.program.open(leaves)
+        if not positions:
             return
-        keys = [leaf.key for leaf in leaves]
-        whole = (Section(b"BODY[]"),)
-        columns = [Column.UID, *columns_for(whole)]
+        columns = [Column.UID, *columns_for(_WHOLE)]
         table = _Table(leaves, self.program.size)
-        for portion in _portions(positions):
-            places, rows = await self._rows(portion, columns)
-            for at, row in zip(places, rows, strict=True):
-                message = Message(
-                    self.view.mailbox, dict(zip(columns, row, strict=True))
-                )
-                if await message.open_for(whole):
-                    try:
-                        table.note(at, await find(self.session, message, keys))
-                    finally:
-                        message.release()
-                else:
-                    self.missing.add(at)
-                await self._breathe()
+        batch: list[tuple[int, Message]] = []
+        try:
+            for portion in _portions(positions):
+                places, rows = await self._rows(portion, columns)
+                octets = 0
+                for at, row in zip(places, rows, strict=True):
+                    message = await self._open(columns, row)
+                    if message is None:
+                        self.missing.add(at)
+                        continue
+                    batch.append((at, message))
+                    octets += message.size_octets
+                    if len(batch) >= _BATCH or octets >= _BATCH_OCTETS:
+                        await self._look(batch, table, find)
+                        octets = 0
+                    await self._breathe()
+                await self._look(batch, table, find)
+        finally:
+            for _, message in batch:
+                message.release()
         table.tell(self.program)
+
+    async def _open(
+        self, columns: list[Column], row: tuple[Any, ...]
+    ) -> Message | None:
+        values = dict(zip(columns, row, strict=True))
+        message = Message(self.view.mailbox, values)
+        return message if await message.open_for(_WHOLE) else None
+
+    async def _look(
+        self, batch: list[tuple[int, Message]], table: _Table, find: Any
+    ) -> None:
+        """Have the thread look into some messages; lets go of them."""
+        if not batch:
+            return
+        keys = [leaf.key for leaf in table.leaves]
+        messages = [message for _, message in batch]
+        found = await self.session.shared.pool.run(look, find, messages, keys)
+        for (at, message), matches in zip(batch, found, strict=True):
+            table.note(at, matches)
+            message.release()
+        batch.clear()
+        if self.session.lost:
+            raise ConnectionGone
 
     async def _rows(
         self, positions: list[int], columns: list[Column]
@@ -283,36 +312,52 @@ class Work:
 
 
 class _Table:
-    """What was found out about some leaves, for some messages."""
+    """
+    What was found out about some leaves, for some messages.
+
+    Attributes:
+        leaves: Which.
+    """
 
     def __init__(self, leaves: list[Leaf], size: int) -> None:
-        self._leaves = leaves
-        self._asked = bytearray(size)
+        self.leaves = leaves
+        self._asked = [bytearray(size) for _ in leaves]
         self._values = [bytearray(size) for _ in leaves]
 
     def note(self, at: int, matches: list[bool]) -> None:
         """Note the matches of all leaves for one message."""
-        self._asked[at] = 1
-        for values, match in zip(self._values, matches, strict=True):
-            values[at] = match
+        for leaf, match in enumerate(matches):
+            self._asked[leaf][at] = 1
+            self._values[leaf][at] = match
 
     def note_all(
-        self, leaf: int, places: list[int], matches: list[bool]
+        self, leaf: int, places: list[int], matches: Iterable[bool]
     ) -> None:
         """Note the matches of one leaf for many messages."""
-        values = self._values[leaf]
+        values, asked = self._values[leaf], self._asked[leaf]
         for at, match in zip(places, matches, strict=True):
             values[at] = match
+            asked[at] = 1
 
-    def asked(self, places: list[int]) -> None:
-        """All leaves are noted for these."""
-        for at in places:
-            self._asked[at] = 1
+    def note_some(
+        self,
+        leaf: int,
+        places: list[int],
+        matches: Iterable[bool],
+        known: Iterable[int],
+    ) -> None:
+        """As `note_all`, where a no counts only if all is known."""
+        values, asked = self._values[leaf], self._asked[leaf]
+        for at, match, sure in zip(places, matches, known, strict=True):
+            values[at] = match
+            asked[at] = match or sure != 0
 
     def tell(self, program: Program) -> None:
         """Let the program know."""
-        for leaf, values in zip(self._leaves, self._values, strict=True):
-            program.know(leaf, values, self._asked)
+        for leaf, values, asked in zip(
+            self.leaves, self._values, self._asked, strict=True
+        ):
+            program.know(leaf, values, asked)
 
 
 def _portions(positions: list[int]) -> list[list[int]]:

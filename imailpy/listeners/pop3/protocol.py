@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from imailpy.errors import LoginCancelled, LoginMalformed, MailError
+from imailpy.interfaces.body import IBody
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IGate, IRealm
 from imailpy.interfaces.settings import Provider
@@ -315,6 +316,8 @@ async def _retrieve(
         engine.error(_GONE)
         return
     try:
+        if _at_once(engine, event, body):
+            return
         if engine.utf8 or header_is_ascii(body):
             chunks = body.chunks()
             engine.begin(f"{engine.size(event)} octets")
@@ -338,6 +341,21 @@ async def _retrieve(
     finally:
         body.release()
     engine.end()
+
+
+def _at_once(
+    engine: pop3.ServerSession, event: pop3.Retrieve | pop3.Top, body: IBody
+) -> bool:
+    """Give what most messages are: short, ASCII, and asked for whole."""
+    if body.size_octets > _SMALL or isinstance(event, pop3.Top):
+        return False
+    octets = b"".join(body.chunks())
+    if not engine.utf8 and not octets.isascii():
+        return False
+    engine.begin(f"{engine.size(event)} octets")
+    engine.body(octets)
+    engine.end()
+    return True
 
 
 async def _quit(session: Pop3Connection, event: pop3.Quit) -> None:

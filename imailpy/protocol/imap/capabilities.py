@@ -13,28 +13,28 @@ from imailpy.protocol.imap.state import State
 
 # In every state.
 BASE = (
-    "IMAP4rev1",
-    "LITERAL+",
-    "SASL-IR",
-    "ID",
-    "ENABLE",
+    "IMAP4rev1",  # [RFC3501]
+    "LITERAL+",  # [RFC7888]
+    "SASL-IR",  # [RFC4959]
+    "ID",  # [RFC2971]
+    "ENABLE",  # [RFC5161]
 )
 
 # Once logged in: what a stranger need not know, and the greeting stays short.
 EXTENSIONS = (
-    "NAMESPACE",
-    "CHILDREN",
-    "UNSELECT",
-    "IDLE",
-    "UIDPLUS",
-    "MOVE",
-    "SPECIAL-USE",
-    "CREATE-SPECIAL-USE",
-    "LIST-EXTENDED",
-    "LIST-STATUS",
-    "STATUS=SIZE",
-    "ESEARCH",
-    "MULTIAPPEND",
+    "NAMESPACE",  # [RFC2342]
+    "CHILDREN",  # [RFC3348]
+    "UNSELECT",  # [RFC3691]
+    "IDLE",  # [RFC2177]
+    "UIDPLUS",  # [RFC4315]
+    "MOVE",  # [RFC6851]
+    "SPECIAL-USE",  # [RFC6154]
+    "CREATE-SPECIAL-USE",  # [RFC6154]
+    "LIST-EXTENDED",  # [RFC5258]
+    "LIST-STATUS",  # [RFC5819]
+    "STATUS=SIZE",  # [RFC8438]
+    "ESEARCH",  # [RFC4731]
+    "MULTIAPPEND",  # [RFC3502]
 )
 
 

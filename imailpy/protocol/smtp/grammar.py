@@ -29,7 +29,9 @@ _PATH = re.compile(
 )
 _NAME = re.compile(r"[!-~]{1,255}")
 _HTTP = re.compile(
-    r"(?:GET|POST|PUT|CONNECT|OPTIONS|HEAD|DELETE|TRACE|PATCH|PRI) "
+    r"(?:GET|POST|PUT|CONNECT|OPTIONS|HEAD|DELETE|TRACE|PATCH|PRI"
+    # A proxy's word about who the client is [SECURITY B4.12].
+    r"|PROXY) "
     r"|[A-Za-z][A-Za-z0-9_-]*:(?: |$)"
 )
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^=\s]+))?")

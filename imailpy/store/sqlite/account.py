@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import apsw
 from zope.interface import implementer
 
 from imailpy.errors import (
     MailboxNameRefused,
     MailboxNotFound,
     ObjectNotFound,
+    StoreUnavailable,
 )
 from imailpy.interfaces.store import IAccountMail, MailboxInfo
 from imailpy.store.names import canonical_name
@@ -27,6 +29,24 @@ if TYPE_CHECKING:
     from imailpy.store.sqlite.writer import Job, Tx
 
 
+# Accounts with more mailboxes are listed in the reader thread.
+_LISTED_HERE = 512
+
+
+def _infos(connection: Any, account: int, most: int = -1) -> list[MailboxInfo]:
+    """Read the mailboxes of an account, by name; `most` -1 is all."""
+    try:
+        rows = connection.execute(
+            f"SELECT {INFO_COLUMNS} FROM mailboxes b"
+            " WHERE b.account = ? AND b.name IS NOT NULL"
+            " ORDER BY b.name LIMIT ?",
+            (account, most),
+        ).fetchall()
+    except apsw.Error as error:
+        raise StoreUnavailable(f"mailboxes: {error!r}") from error
+    return [info_of(row) for row in rows]
+
+
 @implementer(IAccountMail)
 class SqliteAccountMail:
     """Door to the mail of an account."""
@@ -36,12 +56,13 @@ class SqliteAccountMail:
         self._store = store
 
     async def mailboxes(self) -> Sequence[MailboxInfo]:
-        rows = self._store.read(
-            f"SELECT {INFO_COLUMNS} FROM mailboxes b"
-            " WHERE b.account = ? AND b.name IS NOT NULL ORDER BY b.name",
-            (self._key(),),
+        account = self._key()
+        infos = _infos(self._store.reader, account, _LISTED_HERE)
+        if len(infos) < _LISTED_HERE:
+            return infos
+        return await self._store.connections.read_long(
+            lambda connection: _infos(connection, account)
         )
-        return [info_of(row) for row in rows]
 
     async def subscriptions(self) -> Sequence[str]:
         rows = self._store.read(

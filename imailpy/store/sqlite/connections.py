@@ -130,7 +130,7 @@ class Connections:
             if not self._disk.exists(path):
                 continue
             try:
-                self._disk.open(path).close()
+                self._disk.open(path, writable=True).close()
             except OSError as error:
                 raise StoreRefused(f"{path}: {error}") from error
         if not self._disk.exists(self.path):

@@ -253,14 +253,18 @@ class SqliteMailbox(SharedMailbox):
 
     async def body(self, uid: int) -> IBody | None:
         rows = self._store.read(
-            "SELECT e.prefix, b.extent, b.hash FROM messages m"
+            "SELECT e.prefix, b.extent, b.hash, x.octets FROM messages m"
             " JOIN emails e ON e.id = m.email"
             " JOIN blobs b ON b.id = m.blob"
+            " LEFT JOIN extents x ON x.id = b.extent"
             " WHERE m.mailbox = ? AND m.uid = ? AND m.expunged_at IS NULL",
             (self.key, uid),
         )
         if not rows:
             return None
-        prefix, extent, sha256 = rows[0]
-        shared = self._store.read_extent(extent, sha256)
+        prefix, extent, sha256, octets = rows[0]
+        if octets is None:
+            shared = self._store.read_extent(extent, sha256)
+        else:
+            shared = self._store.inline(octets, sha256)
         return JoinedBody(prefix, shared) if prefix else shared

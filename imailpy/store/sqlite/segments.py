@@ -203,7 +203,9 @@ class Segments:
         return Place(segment=name, own=True)
 
     def _link_own(self, path: str, target: str) -> None:
-        file = self._disk.open(path, writable=True)
+        # For reading: it may have a second name already, as the body of
+        # another copy, and then the disk lets nobody write to it.
+        file = self._disk.open(path)
         try:
             self._flush(file)
         finally:

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from imailpy.errors import (
     MailError,
     OutcomeUnknown,
+    StoreForbidden,
     StoreLocked,
     StoreRefused,
     StoreUnavailable,
@@ -110,6 +111,8 @@ class SqliteStore:
             raise StoreLocked(
                 f"{directory} is in use by another process"
             ) from error
+        except PermissionError as error:
+            raise StoreForbidden(f"{directory}: {error}") from error
         except OSError as error:
             raise StoreRefused(f"{directory}: {error}") from error
 
@@ -376,7 +379,7 @@ class SqliteStore:
                 break
             segment, offset, size, octets = rows[0]
             if segment is None:
-                return self._inline(octets, sha256)
+                return self.inline(octets, sha256)
             try:
                 reader = self.segments.reader(segment)
             except FileNotFoundError:
@@ -392,7 +395,8 @@ class SqliteStore:
         self._damaged(sha256.hex())
         raise StoreUnavailable(f"body {sha256.hex()} is missing")
 
-    def _inline(self, octets: bytes, sha256: bytes) -> IBody:
+    def inline(self, octets: bytes, sha256: bytes) -> IBody:
+        """Give a body that lies in the database; raises as above."""
         if hashlib.sha256(octets).digest() != sha256:
             self._damaged(sha256.hex())
             raise StoreUnavailable(f"body {sha256.hex()} is damaged")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import apsw
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from imailpy.interfaces.world import ICall
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from imailpy.store.sqlite.store import SqliteStore
     from imailpy.store.sqlite.writer import Tx
 
+_Step = Callable[["Tx", Job], int]
 _PAGE_OCTETS = 4096
+# Seconds between two looks at the free space.
+_LOOK_EVERY_S = 5.0
 
 
 class Upkeep:
@@ -69,8 +73,23 @@ class Upkeep:
     def plan(self) -> None:
         """Sweep after the pause that the settings name."""
         pause = self._store.settings.current.sweep_every_s
-        if pause and not self._store.closed:
-            self._timer = self._store.world.clock.call_later(pause, self._now)
+        if pause:
+            clock = self._store.world.clock
+            self._wait(clock.monotonic() + pause, pause)
+
+    def _wait(self, due: float, left_s: float) -> None:
+        if not self._store.closed:
+            self._timer = self._store.world.clock.call_later(
+                min(left_s, _LOOK_EVERY_S), self._look, due
+            )
+
+    def _look(self, due: float) -> None:
+        """Sweep when it is time, or when room is wanted at once."""
+        left_s = due - self._store.world.clock.monotonic()
+        if left_s <= 0.001 or self._store.space.low():
+            self._now()
+        else:
+            self._wait(due, left_s)
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -99,7 +118,10 @@ class Upkeep:
 
     async def _sweep(self) -> int:
         done = 0
-        for step in sweep.STEPS:
+        steps: Sequence[_Step] = sweep.STEPS
+        if self._store.space.low():
+            steps = [_at_once(step) for step in steps]
+        for step in steps:
             done += await self._repeat(step, alone=False)
         done += await self._repeat(sweep.vacuum, alone=True)
         if self.stale:
@@ -109,9 +131,7 @@ class Upkeep:
         await self._store.pooled(self._store.space.make_reserve)
         return done
 
-    async def _repeat(
-        self, step: Callable[[Tx, Job], int], *, alone: bool
-    ) -> int:
+    async def _repeat(self, step: _Step, *, alone: bool) -> int:
         done = 0
         while True:
             job = Job(step, grows=False, alone=alone)
@@ -146,6 +166,26 @@ class Upkeep:
         await self._store.work(_all_rendered, grows=False)
         self.stale = False
         return 0
+
+
+def _at_once(step: _Step) -> _Step:
+    """
+    Have a step wait for no period.
+
+    Below the free space guard new mail weighs more than bringing back old
+    mail: what was expunged makes room now. A reader that comes too late
+    looks the row up again, as ever.
+    """
+
+    def run(tx: Tx, job: Job) -> int:
+        told = tx.settings
+        tx.settings = evolve(told, undelete_s=0.0, blob_grace_s=0.0)
+        try:
+            return step(tx, job)
+        finally:
+            tx.settings = told
+
+    return run
 
 
 def _checkpoint(tx: Tx, job: Job) -> None:

@@ -3,7 +3,9 @@ The writer: group commit.
 
 A group is whatever arrived while the previous commit was syncing. Bodies for
 segments are appended and synced first, then one transaction takes the whole
-group, each job in a SAVEPOINT so that its failure fails it alone.
+group. A job that fails before it wrote anything is refused, and that is all;
+for one that fails later the group begins again, each job in a SAVEPOINT, so
+that its failure fails it alone.
 
     a job fails, transaction goes on     that job alone is refused
     transaction was rolled back (full)   nobody was stored; jobs that free
@@ -134,6 +136,10 @@ class _Lost(Exception):
     """The whole transaction was rolled back."""
 
 
+class _Spoilt(Exception):
+    """A job failed half-way where no savepoint was set."""
+
+
 class Writer:
     """Works off jobs in the writer thread; `process` is its entrance."""
 
@@ -183,7 +189,7 @@ class Writer:
         try:
             self._guard(group)
             self._place(group)
-            return self._transaction(group)
+            return self._carefully(group)
         except _Lost as lost:
             return self._again(group, lost)
         except Exception as error:
@@ -224,7 +230,22 @@ class Writer:
             body.chunks(), body.size_octets, body.sha256
         )
 
-    def _transaction(self, group: Sequence[Job]) -> list[Any]:
+    def _carefully(self, group: Sequence[Job]) -> list[Any]:
+        """
+        Take the group without savepoints, and again with them if need be.
+
+        Hardly a job fails once it has begun to write; savepoints cost every
+        one of them two statements and a copy of each page that it touches.
+        """
+        try:
+            return self._transaction(group, savepoints=False)
+        except _Spoilt:
+            self._roll_back()
+        return self._transaction(group, savepoints=True)
+
+    def _transaction(
+        self, group: Sequence[Job], *, savepoints: bool
+    ) -> list[Any]:
         tx = Tx(
             self._connection,
             self.state,
@@ -237,11 +258,33 @@ class Writer:
             tx.execute("BEGIN IMMEDIATE")
         except apsw.Error as error:
             raise _Lost(error) from error
-        results = [self._one(tx, job) for job in group]
+        one = self._saved if savepoints else self._bare
+        results = [one(tx, job) for job in group]
         self._commit(tx)
         return results
 
-    def _one(self, tx: Tx, job: Job) -> Any:
+    def _bare(self, tx: Tx, job: Job) -> Any:
+        """Run one job; whoever fails must not have written anything."""
+        if job.error is not None:
+            return job.error
+        tx.begin_job()
+        before = self._connection.total_changes()
+        try:
+            value = job.run(tx, job)
+        except Exception as error:
+            if is_flush(error):
+                raise
+            if (
+                self._connection.get_autocommit()
+                or self._connection.total_changes() != before
+                or isinstance(error, apsw.Error)
+            ):
+                raise _Spoilt from error
+            self.state.give_back()
+            return translated(error)
+        return self._kept(tx, job, value)
+
+    def _saved(self, tx: Tx, job: Job) -> Any:
         """Run one job in its SAVEPOINT."""
         if job.error is not None:
             return job.error
@@ -253,6 +296,9 @@ class Writer:
             self._undo(tx, error)
             return translated(error)
         tx.execute("RELEASE job")
+        return self._kept(tx, job, value)
+
+    def _kept(self, tx: Tx, job: Job, value: Any) -> Done:
         self.state.keep()
         self._world.fault_point("store.after_job")
         return Done(

@@ -52,6 +52,36 @@ class SearchTests(InMemory, SynchronousTestCase):
         self.assertEqual(said[-1], "OK Searched", key)
         return said[0].removeprefix("* SEARCH").strip()
 
+    def test_long_texts(self) -> None:
+        """A text across the pieces of a long body is found, in any coat."""
+        octets = b"filler text \r\n" * 40_000
+        at = octets.index(b"text", 32 * 1024 - 8)
+        for subject, hit in (("split", at), ("late", len(octets) - 13)):
+            long = octets[:hit] + b"Needle\r\n" + octets[hit:]
+            for more in ("", "Content-Type: text/html\r\n"):
+                deliver(
+                    self.house.store,
+                    ALICE,
+                    message(subject, long.decode(), more=more),
+                )
+        self.client.say("NOOP")
+        self.assertEqual(self.found("BODY needle"), "2 4 5 6 7")
+        self.assertEqual(self.found("TEXT needle SUBJECT late"), "6 7")
+        self.assertEqual(self.found("TEXT filler NOT BODY needle"), "")
+
+    def test_texts_of_header_sections(self) -> None:
+        """TEXT finds encoded and plain fields; OR asks for what is open."""
+        for key, numbers in (
+            ("TEXT gr", "2"),
+            ("TEXT strange", "3"),
+            ("TEXT x-odd", "3"),
+            ("OR TEXT strange TEXT needle", "2 3"),
+            ("OR SEEN HEADER x-odd strange", "1 3"),
+            ("OR SUBJECT one HEADER x-odd strange", "1 3"),
+            ("SUBJECT one HEADER x-odd strange", ""),
+        ):
+            self.assertEqual(self.found(key), numbers, key)
+
     def test_keys(self) -> None:
         """Every key finds what it is for."""
         for key, numbers in (

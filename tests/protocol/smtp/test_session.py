@@ -213,8 +213,8 @@ class DialogueTests(SynchronousTestCase):
         )
         self.assertEqual(codes(said), [250, 550, 554])
 
-    def test_early_talk(self) -> None:
-        """B3.3: who speaks before the greeting may be sent away."""
+    def test_B3_3_early_talk(self) -> None:
+        """Who speaks before the greeting may be sent away."""
         session = ServerSession(options(refuse_early_talk=True))
         session.next_event()
         session.receive(b"EHLO spam.test\r\n")

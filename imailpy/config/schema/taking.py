@@ -1,0 +1,111 @@
+"""Which mail is taken."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from imailpy.config import fields as f
+from imailpy.config.fields import setting
+from imailpy.config.schema.choices import (
+    BareLineEnds,
+)
+from imailpy.policy.settings import OverQuota, RelayPolicy
+
+
+@frozen
+class Smtp:
+    """Taking mail: smtp, submission and lmtp listeners."""
+
+    max_recipients: int = setting(
+        "Recipients of one message; the next gets 452.",
+        1000,
+        check=f.within(100, 100_000),
+    )
+    max_message_mb: int = setting(
+        "Largest message (MiB).", 50, check=f.within(1, 1024)
+    )
+    failures: int = setting(
+        "Failed logins on one connection before it is closed.",
+        5,
+        check=f.within(1, 100),
+    )
+    max_errors: int = setting(
+        "Mistakes on one connection before it is closed.",
+        20,
+        check=f.within(1, 10**6),
+    )
+    max_junk_commands: int = setting(
+        "Commands without a message (NOOP, RSET, VRFY ...) before the "
+        "connection is closed.",
+        100,
+        check=f.within(10, 10**6),
+    )
+    bare_line_ends: BareLineEnds = setting(
+        "What becomes of a message with a bare CR or LF: reject, normalize, "
+        "or auto (normalize what users send, reject the rest). They never "
+        "end a message.",
+        BareLineEnds.AUTO,
+    )
+    refuse_early_talk: bool = setting(
+        "Send away clients that speak before they were greeted.", False
+    )
+    max_hops: int = setting(
+        "Received fields from which a message counts as looping.",
+        50,
+        check=f.within(10, 1000),
+    )
+
+
+@frozen
+class Relay:
+    """
+    Who may send to addresses that are not ours. Everybody must authenticate
+    before, except those whom the policy names.
+    """
+
+    policy: RelayPolicy = setting(
+        'none: nobody ("No mail relay"). addresses: the clients below '
+        '("Relay mail for addresses").',
+        RelayPolicy.NONE,
+    )
+    addresses: tuple[str, ...] = setting(
+        "Clients that may relay: addresses, networks, or address and mask.",
+        (),
+        each=f.network,
+        example=("192.0.2.0/24", "2001:db8::/32", "10.1.0.0 255.255.0.0"),
+    )
+
+
+@frozen
+class Submission:
+    """What users must keep to when they send."""
+
+    own_reverse_path: bool = setting(
+        "MAIL FROM must be an address of theirs.", True
+    )
+    null_reverse_path: bool = setting(
+        "MAIL FROM:<> is fine for them, too: read receipts have it.", True
+    )
+    own_author: bool = setting(
+        "From and Sender of the message must be addresses of theirs.", True
+    )
+    check_domains: bool = setting(
+        "Refuse recipients whose domain does not exist while they are at "
+        "hand. Asks DNS; without effect where all goes to a smart host.",
+        True,
+    )
+
+
+@frozen
+class Recipients:
+    """Local recipients."""
+
+    box_delimiters: str = setting(
+        "What parts user and mailbox: user+box@example.com. An existing user "
+        "or alias of the whole name wins.",
+        "+-",
+        check=f.delimiters,
+    )
+    over_quota: OverQuota = setting(
+        "defer: 452, the sender tries again; reject: 552.", OverQuota.DEFER
+    )
