@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-
-from attrs import frozen
+from typing import NamedTuple
 
 from imailpy.message.address import (
     Address,
@@ -52,8 +51,7 @@ _NO_DOMAIN = b'"MISSING_DOMAIN"'
 _NO_LOCAL_PART = b'"MISSING_MAILBOX"'
 
 
-@frozen
-class Envelope:
+class Envelope(NamedTuple):
     """
     A rendered ENVELOPE.
 
@@ -84,19 +82,21 @@ def render_envelope(values: Values, room: int = MAX_FIELD) -> Envelope:
     from_ = lists.render(get(b"from"))
     sender = lists.render(get(b"sender"))
     reply_to = lists.render(get(b"reply-to"))
-    octets = b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        _text(get(b"date")),
-        _text(get(b"subject")),
-        from_,
-        from_ if sender == NIL else sender,
-        from_ if reply_to == NIL else reply_to,
-        lists.render(get(b"to")),
-        lists.render(get(b"cc")),
-        lists.render(get(b"bcc")),
-        _text(get(b"in-reply-to")),
-        _text(get(b"message-id")),
+    octets = b" ".join(
+        (
+            _text(get(b"date")),
+            _text(get(b"subject")),
+            from_,
+            from_ if sender == NIL else sender,
+            from_ if reply_to == NIL else reply_to,
+            lists.render(get(b"to")),
+            lists.render(get(b"cc")),
+            lists.render(get(b"bcc")),
+            _text(get(b"in-reply-to")),
+            _text(get(b"message-id")),
+        )
     )
-    return Envelope(octets, lists.truncated, room - lists.room)
+    return Envelope(b"(%b)" % octets, lists.truncated, room - lists.room)
 
 
 def envelope_of(section: bytes) -> bytes:
