@@ -40,6 +40,8 @@ ENVELOPE_FIELDS = frozenset(
     )
 )
 
+_ADDRESS_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+
 # Octets of a list that is worth remembering.
 _SHORT = 128
 
@@ -79,9 +81,11 @@ def render_envelope(values: Values, room: int = MAX_FIELD) -> Envelope:
     """
     get = values.get
     lists = _Lists(room)
-    from_ = lists.render(get(b"from"))
-    sender = lists.render(get(b"sender"))
-    reply_to = lists.render(get(b"reply-to"))
+    render = lists.render
+    from_, sender, reply_to, to, cc, bcc = [
+        render(values[name]) if name in values else NIL
+        for name in _ADDRESS_FIELDS
+    ]
     octets = b" ".join(
         (
             _text(get(b"date")),
@@ -89,9 +93,9 @@ def render_envelope(values: Values, room: int = MAX_FIELD) -> Envelope:
             from_,
             from_ if sender == NIL else sender,
             from_ if reply_to == NIL else reply_to,
-            lists.render(get(b"to")),
-            lists.render(get(b"cc")),
-            lists.render(get(b"bcc")),
+            to,
+            cc,
+            bcc,
             _text(get(b"in-reply-to")),
             _text(get(b"message-id")),
         )
@@ -121,9 +125,7 @@ class _Lists:
         self.room = room
         self.truncated = False
 
-    def render(self, values: Sequence[bytes] | None) -> bytes:
-        if not values:
-            return NIL
+    def render(self, values: Sequence[bytes]) -> bytes:
         if len(values) == 1 and len(values[0]) <= _SHORT:
             return _short_list(values[0])
         entries: list[Entry] = []

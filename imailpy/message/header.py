@@ -114,6 +114,14 @@ class SectionReader:
             beginning of a line (at most 514 octets) and must be offered
             again, with more behind it.
         """
+        if not self._begun:
+            # Mostly the whole section is there at once.
+            found = _FIRST_LINES.match(data, at)
+            end = found.end() if found else at
+            if data.startswith(b"\r\n", end):
+                self.done = True
+                self._keep(data, at, end + 2)
+                return end + 2
         start = at
         if self._inside_line:
             newline = data.find(b"\n", at)

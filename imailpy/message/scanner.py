@@ -104,7 +104,8 @@ class Scanner:
     def finish(self) -> Rendition:
         """Scan what was kept back and give what was found."""
         data, self._held = self._held, b""
-        self._scan(data, True)
+        if data or self._section is not None:
+            self._scan(data, True)
         self._close(None)
         body, bodystructure = render_bodies(self._entities)
         message = self._entities[0]

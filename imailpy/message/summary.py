@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from imailpy.message.bounds import MAX_FIELD
 from imailpy.message.date import parse_date
@@ -120,12 +119,32 @@ class Summary:
         self._values = values
         return values
 
-    def rendition(self, **found: Any) -> Rendition:
-        """Give the rendition; `found` is the scanner's share of it."""
+    def rendition(
+        self,
+        *,
+        envelope: bytes,
+        body: bytes,
+        bodystructure: bytes,
+        structure: bytes,
+        header_octets: int,
+        preview: str,
+        truncated: bool,
+        has_8bit: bool,
+        has_8bit_header: bool,
+        has_nul: bool,
+        longest_line: int,
+    ) -> Rendition:
+        """Give the rendition; the scanner brings its share of it."""
         first = self._first
-        sent = parse_date(first(b"date") or b"")
+        written = first(b"date")
+        sent = parse_date(written) if written else None
         subject = one_line(decode_words(first(b"subject") or b""))
         return Rendition(
+            envelope=envelope,
+            body=body,
+            bodystructure=bodystructure,
+            structure=structure,
+            header_octets=header_octets,
             listed_fields=self._listed,
             header_complete=self._complete,
             sent_date=sent.seconds if sent else None,
@@ -136,8 +155,13 @@ class Summary:
             references=thread_references(
                 first(b"references"), first(b"in-reply-to")
             ),
+            preview=preview,
             hops=self.hops,
-            **found,
+            truncated=truncated,
+            has_8bit=has_8bit,
+            has_8bit_header=has_8bit_header,
+            has_nul=has_nul,
+            longest_line=longest_line,
         )
 
     def _first(self, name: bytes) -> bytes | None:
