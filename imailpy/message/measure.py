@@ -42,7 +42,7 @@ class Measure:
         size = len(octets)
         if not octets.isascii():
             self.has_8bit = True
-        if b"\0" in octets:
+        if 0 in octets:
             self.has_nul = True
         first = octets.find(b"\n")
         if first < 0:

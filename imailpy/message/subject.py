@@ -106,7 +106,7 @@ def message_id(value: bytes) -> str:
 
 def _normalised(octets: bytes) -> str:
     octets = b"".join(octets.split())
-    if b'"' in octets:
+    if octets.find(b'"') >= 0:
         octets = _QUOTED_LOCAL.sub(rb"\1@", octets)
     return octets.decode("utf-8", "replace")
 

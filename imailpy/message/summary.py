@@ -9,7 +9,7 @@ from imailpy.message.date import parse_date
 from imailpy.message.encoded_word import decode_words, one_line
 from imailpy.message.entity import CONTENT_FIELDS
 from imailpy.message.envelope import ENVELOPE_FIELDS
-from imailpy.message.header import RawField, unfold
+from imailpy.message.header import CR, LF, NUL, RawField, unfold
 from imailpy.message.rendition import LISTED_FIELDS, Rendition
 from imailpy.message.subject import (
     base_subject,
@@ -102,9 +102,9 @@ class Summary:
             if is_indexed:
                 short = value.strip(b" \t\r\n")
                 if (
-                    b"\n" in short
-                    or b"\r" in short
-                    or b"\0" in short
+                    LF in short
+                    or CR in short
+                    or NUL in short
                     or len(value) > MAX_FIELD
                 ):
                     short = unfold(value)
