@@ -129,7 +129,7 @@ def _extension(entity: Entity) -> bytes:
     disposition = entity.disposition
     languages = fields.get(b"content-language")
     location = fields.get(b"content-location")
-    if disposition is None and not languages and not location:
+    if disposition is None and languages is None and location is None:
         return b" NIL NIL NIL"
     if disposition is None:
         shown = NIL

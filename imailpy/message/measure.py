@@ -85,6 +85,8 @@ class Measure:
         Octets of the longest line without its CRLF, the one that goes on
         counted as it is; 0 when none is over 998.
         """
-        line = self._line - (1 if self.last[-1:] == b"\r" else 0)
-        longest = max(self._longest, line)
+        longest = self._longest
+        if self._line > longest:
+            # It goes on: a CR at its end may be that of its CRLF.
+            longest = max(longest, self._line - (self.last[-1:] == b"\r"))
         return longest if longest > LINE_LIMIT else 0
