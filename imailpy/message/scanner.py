@@ -229,7 +229,9 @@ class Scanner:
     def _read_fields(self, entity: Entity, section: SectionReader) -> None:
         octets = section.octets
         self._indexed_octets += len(octets)
-        fields = raw_fields(octets, most=MAX_FIELDS)
+        fields = section.fields
+        if fields is None or len(fields) >= MAX_FIELDS:
+            fields = raw_fields(octets, most=MAX_FIELDS)
         self.steps += len(fields)
         complete = not section.overlong and len(fields) < MAX_FIELDS
         if entity.parent is None:
