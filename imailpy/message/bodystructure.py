@@ -14,7 +14,6 @@ from functools import lru_cache
 from imailpy.message.entity import Entity, Kind
 from imailpy.message.imap_string import (
     NIL,
-    imap_nstring,
     imap_string,
     imap_token,
 )
@@ -32,6 +31,8 @@ def render_bodies(entities: Sequence[Entity]) -> tuple[bytes, bytes]:
     Args:
         entities: All of a message, each before its children.
     """
+    if len(entities) == 1:
+        return _part(entities[0], ())
     rendered: dict[Entity, tuple[bytes, bytes]] = {}
     for entity in reversed(entities):
         children = [rendered.pop(child) for child in entity.children]
@@ -128,7 +129,7 @@ def _extension(entity: Entity) -> bytes:
     disposition = entity.disposition
     languages = fields.get(b"content-language")
     location = fields.get(b"content-location")
-    if disposition is None and not languages and not location:
+    if disposition is None and languages is None and location is None:
         return b" NIL NIL NIL"
     if disposition is None:
         shown = NIL
@@ -151,4 +152,4 @@ def _languages(values: Sequence[bytes] | None) -> bytes:
 
 
 def _text(values: Sequence[bytes] | None) -> bytes:
-    return imap_nstring(values[0] if values else None)
+    return imap_string(values[0]) if values else NIL
