@@ -105,9 +105,7 @@ def greeted() -> tuple[Any, Wire]:
     sink = StreamSink(world.clock, forget, "text")
     journal = Journal(sink, count)
     nobody: Any = None
-    realm = Realm(
-        world, Fixed(RealmSettings()), nobody, Everybody(), journal
-    )
+    realm = Realm(world, Fixed(RealmSettings()), nobody, Everybody(), journal)
     factory = SmtpFactory(
         world, realm, Forgetful(), journal, Fixed(SmtpSettings())
     )
