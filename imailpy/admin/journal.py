@@ -28,7 +28,8 @@ from imailpy.mail import Decision
 
 _MOST_TEXT = 500
 # A value that needs no quotes.
-_BARE = re.compile(r'[^ "=]+')
+_bare = re.compile(r'[^ "=]+').fullmatch
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _spell(value: Any) -> Any:
@@ -68,8 +69,8 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
     words = [event]
     for name, value in plain.items():
         text = value if type(value) is str else str(value)
-        if not _BARE.fullmatch(text):
-            text = json.dumps(text, ensure_ascii=False)
+        if not _bare(text):
+            text = _quoted(text)
         words.append(f"{name}={text}")
     return " ".join(words)
 
