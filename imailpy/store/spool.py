@@ -24,6 +24,9 @@ from imailpy.store.bodies import CHUNK_OCTETS
 from imailpy.store.settings import StoreSettings
 from imailpy.store.space import Space
 
+# Seconds between two looks at the free space for bodies that stay in memory.
+_LOOK_EVERY_S = 0.1
+
 
 @implementer(ISpool)
 class Spool:
@@ -38,6 +41,8 @@ class Spool:
     ) -> None:
         self.disk = world.disk
         self._random = world.random
+        self._clock = world.clock
+        self._look_at = 0.0
         self.settings = settings
         self._space = space
         self.directory = f"{settings.current.directory}/spool"
@@ -49,8 +54,21 @@ class Spool:
     def incoming(self, size_hint_octets: int | None = None) -> IIncomingBody:
         hint = size_hint_octets or 0
         self._check_budget(hint)
-        self._space.check(hint)
+        self._look(hint)
         return IncomingBody(self)
+
+    def _look(self, hint: int) -> None:
+        """
+        Raise `StorageFull` below the free space guard.
+
+        It costs a system call, and the writer asks again for every group:
+        for what stays in memory a look that is just past will do.
+        """
+        now = self._clock.monotonic()
+        small = hint <= self.settings.current.spool_memory_octets
+        if not small or now >= self._look_at:
+            self._space.check(hint)
+            self._look_at = now + _LOOK_EVERY_S
 
     def take(self, octets: int) -> None:
         """Count octets against the budget; raises `StorageFull`."""

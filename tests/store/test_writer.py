@@ -249,6 +249,7 @@ class FullDiskTests(Case):
         box = self.open()
         result_of(box.append(self.message()))
         self.disk.free = 3 << 20
+        self.world.advance(0.2)
         with self.assertRaises(errors.StorageFull) as caught:
             self.message()
         self.assertEqual(caught.exception.reply.code, 452)
