@@ -179,15 +179,25 @@ class SqliteStore:
         writer.execute("COMMIT")
 
     def _clear_segments(self) -> None:
-        """Seal every segment; remove files that no row names."""
+        """
+        Seal every segment; remove files that no row names.
+
+        What a crash left behind the last octets that a row knows counts as
+        dead, or compaction would never see it.
+        """
         writer = self.connections.writer
-        writer.execute("UPDATE segments SET sealed = 1 WHERE sealed = 0")
-        known = {
-            name for (name,) in writer.execute("SELECT name FROM segments")
-        }
+        rows = writer.execute("SELECT name, sealed FROM segments").fetchall()
+        known = dict(rows)
         for name in self.segments.names():
             if name not in known:
                 self.segments.remove(name)
+            elif not known[name]:
+                writer.execute(
+                    "UPDATE segments SET sealed = 1, size_octets = ?"
+                    " WHERE name = ?",
+                    (self.segments.size_of(name), name),
+                )
+        writer.execute("UPDATE segments SET sealed = 1 WHERE sealed = 0")
 
     # --- work for the writer
 
