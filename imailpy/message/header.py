@@ -59,8 +59,7 @@ _FIELD = re.compile(
 )
 # Of octets that may be no section: what is no field is taken line by line.
 _FIELD_OR_LINE = re.compile(
-    rb"((%s)%s([^\n]*+(?:\n[ \t][^\n]*+)*+)\n)|[^\n]*+\n"
-    % (_NAME, _COLON)
+    rb"((%s)%s([^\n]*+(?:\n[ \t][^\n]*+)*+)\n)|[^\n]*+\n" % (_NAME, _COLON)
 )
 _MBOX_LINE = re.compile(
     rb"(?!%s)%s%s(?:[ \t]%s)*+" % (_START, _MBOX, _REST, _REST)
