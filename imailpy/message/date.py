@@ -75,6 +75,10 @@ def parse_date(value: bytes) -> SentDate | None:
     A time that cannot be is 00:00:00, a zone that cannot be is UTC
     [RFC5256 2.2].
     """
+    return _parse_short(value) if len(value) <= 64 else _parse(value[:256])
+
+
+def _parse(value: bytes) -> SentDate | None:
     match = _USUAL.fullmatch(value)
     if match:
         written, clock, minutes, seconds, zone = match.groups()
@@ -83,11 +87,15 @@ def parse_date(value: bytes) -> SentDate | None:
             return None
         moment = int(clock) * 3600 + int(minutes) * 60 + int(seconds)
         return SentDate(day * 86400 + moment - _usual_zone(zone), day)
-    return _parse_unusual(value[:256])
+    return _parse_unusual(value)
+
+
+# Mail comes in bursts: many messages have one second.
+_parse_short = lru_cache(maxsize=256)(_parse)
 
 
 def _parse_unusual(value: bytes) -> SentDate | None:
-    if b"(" in value:
+    if value.find(b"(") >= 0:
         value = _COMMENT.sub(b" ", value)
     match = _DATE.match(value)
     if match:
@@ -179,7 +187,6 @@ def format_date(seconds: float, zone_minutes: int = 0) -> str:
     return _date_text(int(seconds), zone_minutes)
 
 
-# Mail comes in bursts: many messages have one second.
 @lru_cache(maxsize=64)
 def _date_text(seconds: int, zone_minutes: int) -> str:
     day, second = divmod(seconds + zone_minutes * 60, 86400)

@@ -126,8 +126,9 @@ class _Lists:
         self.truncated = False
 
     def render(self, values: Sequence[bytes]) -> bytes:
-        if len(values) == 1 and len(values[0]) <= _SHORT:
-            return _short_list(values[0])
+        value = values[0]
+        if len(values) == 1 and len(value) <= _SHORT:
+            return _short_list(value)
         entries: list[Entry] = []
         for value in values:
             if len(value) > self.room:

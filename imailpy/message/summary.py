@@ -136,9 +136,12 @@ class Summary:
     ) -> Rendition:
         """Give the rendition; the scanner brings its share of it."""
         first = self._first
-        written = first(b"date")
+        written, subject, base = first(b"date"), "", ""
         sent = parse_date(written) if written else None
-        subject = one_line(decode_words(first(b"subject") or b""))
+        if value := first(b"subject"):
+            subject = one_line(decode_words(value))
+            base = base_subject(subject)
+        own_id = first(b"message-id")
         return Rendition(
             envelope=envelope,
             body=body,
@@ -150,8 +153,8 @@ class Summary:
             sent_date=sent.seconds if sent else None,
             sent_day=sent.day if sent else None,
             subject=subject,
-            base_subject=base_subject(subject),
-            message_id=message_id(first(b"message-id") or b""),
+            base_subject=base,
+            message_id=message_id(own_id) if own_id else "",
             references=thread_references(
                 first(b"references"), first(b"in-reply-to")
             ),
