@@ -33,6 +33,7 @@ _TOO_LARGE = Reply(550, "Message refused: header section too large", "5.6.0")
 
 # Sorts as the numbers do.
 _DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 
 
 def ordered_id(now: float, token: str) -> str:
@@ -45,11 +46,11 @@ def ordered_id(now: float, token: str) -> str:
         token: Twenty random characters, of which eleven are kept: 55 bits in
             every millisecond.
     """
-    number, digits = int(now * 1000), ""
-    for _ in range(9):
-        number, digit = divmod(number, 32)
-        digits = _DIGITS[digit] + digits
-    return f"{digits}{token[:11]}"
+    number = int(now * 1000)
+    digits = "".join(
+        [_PAIRS[number >> shift & 1023] for shift in (30, 20, 10, 0)]
+    )
+    return f"{_DIGITS[number >> 40 & 31]}{digits}{token[:11]}"
 
 
 @implementer(IReceiver)

@@ -35,7 +35,7 @@ class Connection(Protocol):
     Drives one engine.
 
     A subclass sets `engine` before the connection is made, gives `handle`,
-    and may extend `connectionMade`, `unexpected` and `connectionLost`.
+    and may extend `connectionMade`, `unexpected`, `connectionLost`, `gone`.
 
     Attributes:
         paused: Whether the peer reads more slowly than we write.
@@ -93,6 +93,13 @@ class Connection(Protocol):
         """Nothing came for too long."""
         self.transport.loseConnection()  # type: ignore[union-attr]
 
+    def gone(self) -> None:
+        """
+        The peer is gone, and no handler is at work for it any more.
+
+        It may be called more than once.
+        """
+
     # What Twisted calls
 
     def connectionMade(self) -> None:
@@ -105,7 +112,8 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.engine.receive(data)
-        self._put_off_timeout()
+        if self._timeout_s and not self._closed:
+            self._deadline = self.world.clock.monotonic() + self._timeout_s
         self.turn()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -203,8 +211,11 @@ class Connection(Protocol):
         self.flush()
         if (engine.closing or engine.want_input()) is not self._reading:
             self._regulate()
-        if engine.closing and not self.lost and self._handling is None:
-            self._close()
+        if self._handling is None:
+            if self.lost:
+                self.gone()
+            elif engine.closing:
+                self._close()
 
     # Inside
 

@@ -41,7 +41,7 @@ _UNESCAPE = re.compile(r"\\(.)")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-@frozen
+@frozen(cache_hash=True)
 class Path:
     """
     An address, ready to compare.

@@ -89,7 +89,14 @@ class LoopWatch:
             if selectable is None:
                 continue
             if event == wanted and type(selectable) is EagerServer:
-                self._read(selectable)
+                try:
+                    why: Any = selectable.doRead()
+                except Exception as error:
+                    why = error
+                    log.err()
+                if why:
+                    # A failure ends its connection, and was told.
+                    reactor._disconnectSelectable(selectable, why, True)
             else:
                 log.callWithLogger(
                     selectable,
@@ -102,13 +109,3 @@ class LoopWatch:
             if end - start > self.longest_s:
                 self.longest_s = end - start
             start = end
-
-    def _read(self, server: EagerServer) -> None:
-        """A failure ends the connection, and is told."""
-        try:
-            why: Any = server.doRead()
-        except Exception as error:
-            why = error
-            log.err()
-        if why:
-            self._reactor._disconnectSelectable(server, why, True)

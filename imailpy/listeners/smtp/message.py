@@ -104,12 +104,15 @@ async def _outcome(
         # not stored yet need not be stored twice [SECURITY B3.6].
         receiving.discard()
         return [_NOBODY] * len(recipients)
-    if all(decision.refuses for decision in decisions):
+    refused = [decision.refuses for decision in decisions]
+    if all(refused):
         receiving.discard()
         return [_refusal(decision) for decision in decisions]
     session.world.fault_point("smtp.before_accept")
     replies = await receiving.accept(decisions)
     session.world.fault_point("smtp.after_accept")
+    if not any(refused):
+        return replies
     return [
         _refusal(decision) if decision.refuses else reply
         for decision, reply in zip(decisions, replies, strict=True)

@@ -116,9 +116,8 @@ class SmtpConnection(Connection):
     def handle(self, event: Any) -> Coroutine[Any, Any, None] | None:
         return EXECUTORS[type(event)](self, event)
 
-    def turn(self) -> None:
-        super().turn()
-        if self.lost and self._handling is None and not self._ended:
+    def gone(self) -> None:
+        if not self._ended:
             # Only now: what was being stored when the client left needed
             # its gate to the end.
             self._ended = True

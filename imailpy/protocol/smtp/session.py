@@ -143,7 +143,10 @@ class ServerSession(Introducing, Receiving, SigningIn):
 
     def want_input(self) -> bool:
         """Whether more is welcome: False asks to stop reading."""
-        return len(self._input) < self.options.limits.waiting_octets
+        waiting = self._input
+        return (
+            waiting.empty or len(waiting) < self.options.limits.waiting_octets
+        )
 
     # What a listener may want to know
 
