@@ -68,19 +68,19 @@ class LimitTests(Durable, HouseCase):
         """Past the spool's budget a message gets 452 4.3.1, those that were
         arriving go on, and what it held is given back."""
         self.store_settings.change(
-            evolve(self.store_settings.current, spool_octets=100_000)
+            evolve(self.store_settings.current, spool_octets=400_000)
         )
         start = (
             b"MAIL FROM:<ann@client.example>\r\n"
             b"RCPT TO:<bob@example.test>\r\nDATA\r\n"
         )
         first, second = self.greeted(), self.greeted()
-        first.say(start + b"A: b\r\n\r\n" + b"x" * 70_000)
-        second.say(start + b"A: b\r\n\r\n" + b"y" * 70_000)
+        first.say(start + b"A: b\r\n\r\n" + b"x" * 300_000)
+        second.say(start + b"A: b\r\n\r\n" + b"y" * 300_000)
         said = second.say(b"\r\n.\r\n", 1.0)
         self.assertEqual(codes(said), [452])
         self.assertIn(b"4.3.1", said)
-        # Past 64 KB it lies in a file.
+        # Past 256 KB it lies in a file, however few there are.
         self.assertEqual(len(self.spool_files()), 1)
         self.assertEqual(codes(first.say(b"\r\n.\r\n", 1.0)), [250])
         self.assertEqual(self.spool_files(), [])
