@@ -28,15 +28,13 @@ from imailpy.mail import Decision
 
 _MOST_TEXT = 500
 # A value that needs no quotes.
-_BARE = re.compile(r'[^ "=]+')
+_bare = re.compile(r'[^ "=]+').fullmatch
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _spell(value: Any) -> Any:
     """Give a fact a form that JSON knows."""
-    if type(value) is str:
-        if len(value) <= _MOST_TEXT and value.isprintable():
-            return value
-    elif value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
@@ -50,7 +48,17 @@ def spell_out(facts: dict[str, Any]) -> dict[str, Any]:
     """Turn facts into plain values; a decision into its parts."""
     plain: dict[str, Any] = {}
     for name, value in facts.items():
-        if isinstance(value, Decision):
+        if type(value) is int:
+            plain[name] = value
+        elif type(value) is str:
+            # Most of what is told is this.
+            if value:
+                plain[name] = (
+                    value
+                    if len(value) <= _MOST_TEXT and value.isprintable()
+                    else _spell(value)
+                )
+        elif isinstance(value, Decision):
             plain["verdict"] = value.verdict.value
             plain["rule"] = value.rule
             plain["reason"] = _spell(value.reason)
@@ -67,10 +75,12 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
     """Spell an event as `name key=value key="two words"`."""
     words = [event]
     for name, value in plain.items():
-        text = value if type(value) is str else str(value)
-        if not _BARE.fullmatch(text):
-            text = json.dumps(text, ensure_ascii=False)
-        words.append(f"{name}={text}")
+        if type(value) is not int:
+            if type(value) is not str:
+                value = str(value)
+            if not _bare(value):
+                value = _quoted(value)
+        words.append(f"{name}={value}")
     return " ".join(words)
 
 

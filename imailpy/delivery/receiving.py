@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from zope.interface import implementer
 
 from imailpy.delivery.accepting import Doors, Planning, Promise
+from imailpy.delivery.repeats import Repeats
 from imailpy.delivery.routing import Router
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.errors import MailError, PeerError, StorageFull
@@ -32,6 +33,7 @@ _TOO_LARGE = Reply(550, "Message refused: header section too large", "5.6.0")
 
 # Sorts as the numbers do.
 _DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 
 
 def ordered_id(now: float, token: str) -> str:
@@ -44,11 +46,11 @@ def ordered_id(now: float, token: str) -> str:
         token: Twenty random characters, of which eleven are kept: 55 bits in
             every millisecond.
     """
-    number, digits = int(now * 1000), ""
-    for _ in range(9):
-        number, digit = divmod(number, 32)
-        digits = _DIGITS[digit] + digits
-    return f"{digits}{token[:11]}"
+    number = int(now * 1000)
+    digits = "".join(
+        [_PAIRS[number >> shift & 1023] for shift in (30, 20, 10, 0)]
+    )
+    return f"{_DIGITS[number >> 40 & 31]}{digits}{token[:11]}"
 
 
 @implementer(IReceiver)
@@ -68,6 +70,7 @@ class Receiver:
         self._store = store
         self._router = router
         self._journal = journal
+        self._repeats = Repeats(world.clock)
 
     def new_delivery_id(self) -> str:
         return ordered_id(self._world.clock.now(), self._world.random.token())
@@ -81,6 +84,7 @@ class Receiver:
                 self._router,
                 self._journal,
                 transaction,
+                self._repeats,
             )
         )
 

@@ -2,8 +2,8 @@
 One connection: carries octets between a socket and an engine.
 
 The engine says what the peer wants, one event at a time; the handler of the
-protocol answers it, at once or later. A handler is a coroutine; one that
-never has to wait costs no Deferred at all.
+protocol answers it, at once or later. A handler that may have to wait is a
+coroutine; as long as it need not it costs no Deferred at all.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Connection(Protocol):
     Drives one engine.
 
     A subclass sets `engine` before the connection is made, gives `handle`,
-    and may extend `connectionMade`, `unexpected` and `connectionLost`.
+    and may extend `connectionMade`, `unexpected`, `connectionLost`, `gone`.
 
     Attributes:
         paused: Whether the peer reads more slowly than we write.
@@ -49,6 +49,7 @@ class Connection(Protocol):
         "_drained",
         "_handling",
         "_peer_done",
+        "_reading",
         "_timeout_s",
         "_timer",
         "_timer_at",
@@ -76,11 +77,12 @@ class Connection(Protocol):
         self._turn_asked = False
         self._closed = False
         self._peer_done = False
+        self._reading = True
 
     # What a subclass gives
 
-    async def handle(self, event: Any) -> None:
-        """Answer one event of the engine."""
+    def handle(self, event: Any) -> Coroutine[Any, Any, None] | None:
+        """Answer one event of the engine: at once, or in a coroutine."""
         raise NotImplementedError
 
     def unexpected(self, failure: Failure) -> None:
@@ -90,6 +92,13 @@ class Connection(Protocol):
     def timed_out(self) -> None:
         """Nothing came for too long."""
         self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def gone(self) -> None:
+        """
+        The peer is gone, and no handler is at work for it any more.
+
+        It may be called more than once.
+        """
 
     # What Twisted calls
 
@@ -103,7 +112,8 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.engine.receive(data)
-        self._put_off_timeout()
+        if self._timeout_s and not self._closed:
+            self._deadline = self.world.clock.monotonic() + self._timeout_s
         self.turn()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -177,26 +187,35 @@ class Connection(Protocol):
     def turn(self) -> None:
         """Work off the engine's events until one has to wait."""
         events = 0
+        engine = self.engine
         # Who does not read is not answered: what it still sends stays in
         # the engine, and soon with the peer.
         while self._handling is None and not self.paused:
-            event = self.engine.next_event()
+            event = engine.next_event()
             if event is None:
                 if self._peer_done and not self.lost:
                     self.flush()
                     self._close()
                 break
-            coroutine = self.handle(event)
-            if not self._advance(coroutine):
+            try:
+                coroutine = self.handle(event)
+            except Exception:
+                coroutine = None
+                self._failed(Failure())
+            if coroutine is not None and not self._advance(coroutine):
                 break
             events += 1
             if events >= self.events_a_turn:
                 self._ask_turn()
                 break
         self.flush()
-        self._regulate()
-        if self.engine.closing and not self.lost and self._handling is None:
-            self._close()
+        if (engine.closing or engine.want_input()) is not self._reading:
+            self._regulate()
+        if self._handling is None:
+            if self.lost:
+                self.gone()
+            elif engine.closing:
+                self._close()
 
     # Inside
 
@@ -261,7 +280,7 @@ class Connection(Protocol):
 
     def _regulate(self) -> None:
         """
-        Read from the peer only while the engine wants more.
+        Read on from the peer, or stop: only while the engine wants more.
 
         Once it is closing everything is read, and forgotten: TLS ends with
         a word of the peer.
@@ -269,7 +288,8 @@ class Connection(Protocol):
         if self.lost or self._closed or self._peer_done:
             return
         transport: Any = self.transport
-        if self.engine.closing or self.engine.want_input():
+        self._reading = not self._reading
+        if self._reading:
             transport.resumeProducing()
         else:
             transport.pauseProducing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cached_property
 
 from attrs import frozen
 
@@ -42,7 +43,7 @@ class Decision:
     entry: str | None = None
     snapshot: int = 0
 
-    @property
+    @cached_property
     def refuses(self) -> bool:
         """Whether the peer is told no, for now or for good."""
         return self.verdict in (Verdict.DEFER, Verdict.REJECT)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import idna
 from attrs import frozen
@@ -41,7 +41,7 @@ _UNESCAPE = re.compile(r"\\(.)")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-@frozen
+@frozen(cache_hash=True)
 class Path:
     """
     An address, ready to compare.
@@ -88,7 +88,7 @@ class Path:
         """Whether only SMTPUTF8 can carry it [RFC6531 3.2]."""
         return not self.local_part.isascii()
 
-    @property
+    @cached_property
     def folded(self) -> str:
         """
         The one key for look-ups: local part in NFC and case-folded.
@@ -98,13 +98,17 @@ class Path:
         """
         return f"{fold_local_part(self.local_part)}@{self.domain}"
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         if not self.domain:
             return self.local_part
         return f"{quote_local_part(self.local_part)}@{self.domain}"
 
+    def __str__(self) -> str:
+        return self._text
+
     def __bytes__(self) -> bytes:
-        return str(self).encode()
+        return self._text.encode()
 
 
 NULL_PATH = Path("", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 
-@frozen
+@frozen(cache_hash=True)
 class Reply:
     """
     One SMTP reply [RFC5321 4.2].

@@ -123,7 +123,14 @@ class Evaluation(Generic[F]):
         number: Of the settings' snapshot; every decision carries it.
     """
 
-    __slots__ = ("_accepted", "_functions", "number", "settings", "stage")
+    __slots__ = (
+        "_accepted",
+        "_functions",
+        "_stamp",
+        "number",
+        "settings",
+        "stage",
+    )
 
     def __init__(
         self, row: Row[F], settings: PolicySettings, number: int
@@ -132,7 +139,11 @@ class Evaluation(Generic[F]):
         self.settings = settings
         self.number = number
         self._functions = tuple(check.function for check in row.checks)
-        self._accepted = self._stamped(_accepted(row.stage))
+        plain = _accepted(row.stage)
+        # Most checks say one and the same thing each time: what was said
+        # last, and that with our number.
+        self._stamp = plain, plain
+        self._accepted = self._stamped(plain)
 
     async def decide(
         self, facts: F, trail: list[Decision] | None = None
@@ -171,14 +182,18 @@ class Evaluation(Generic[F]):
         return self._stamped(hardest)
 
     def _stamped(self, said: Decision) -> Decision:
-        return Decision(
-            said.verdict,
-            said.rule,
-            said.reason,
-            said.reply,
-            said.entry,
-            self.number,
-        )
+        last, stamped = self._stamp
+        if said is not last or stamped.snapshot != self.number:
+            stamped = Decision(
+                said.verdict,
+                said.rule,
+                said.reason,
+                said.reply,
+                said.entry,
+                self.number,
+            )
+            self._stamp = said, stamped
+        return stamped
 
 
 def settle(
@@ -192,7 +207,11 @@ def settle(
     inbox of a recipient that refused it; a mailbox without room gets it
     from the queue when it has. LMTP answers each [RFC2033 4.2].
     """
-    if answered_each or all(each.refuses for each in decisions):
+    if (
+        answered_each
+        or len(decisions) == 1
+        or all(each.refuses for each in decisions)
+    ):
         return list(decisions)
     return [_taken(each) if each.refuses else each for each in decisions]
 

@@ -126,7 +126,13 @@ class Gate:
         book = self._realm.books.current
         self._transaction = None
         try:
-            owned = await self._owns(reverse_path)
+            owned = (
+                self.avatar is not None
+                and not reverse_path.is_null
+                and await owns(
+                    self._realm.directory, self.avatar, reverse_path
+                )
+            )
         except DirectoryUnavailable as error:
             return self._told(
                 "mail", str(reverse_path), _cannot_tell("mail", book, error)
@@ -163,8 +169,16 @@ class Gate:
     ) -> Sequence[Decision]:
         transaction = self._open()
         book = transaction.book
+        authorship: Authorship | None = None
         try:
-            authorship = await self._authorship(body, book)
+            # From and Sender are read where somebody will ask for them.
+            if (
+                self.avatar is not None
+                and book.settings.policy.submission.own_author
+            ):
+                authorship = await self._realm.read_authorship(
+                    self.avatar, body
+                )
         except DirectoryUnavailable as error:
             decision = _cannot_tell("data", book, error)
             self._told("data", "", decision)
@@ -216,20 +230,6 @@ class Gate:
         if self._transaction is None:
             raise ValueError("no transaction was begun by MAIL")
         return self._transaction
-
-    async def _owns(self, path: Path) -> bool:
-        if self.avatar is None or path.is_null:
-            return False
-        return await owns(self._realm.directory, self.avatar, path)
-
-    async def _authorship(
-        self, body: IBody, book: Rulebook
-    ) -> Authorship | None:
-        """Read From and Sender where somebody will ask for them."""
-        rules = book.settings.policy.submission
-        if self.avatar is None or not rules.own_author:
-            return None
-        return await self._realm.read_authorship(self.avatar, body)
 
     def _sign_out(self) -> None:
         avatar, self.avatar = self.avatar, None

@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.logger import LogLevel as Level
 
@@ -36,7 +37,7 @@ from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.realm.realm import Realm
-from imailpy.roof.ports import Ports, in_order
+from imailpy.roof.ports import CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
@@ -107,7 +108,7 @@ class Server(TwistedService):
 
         Raises:
             StoreLocked, StoreRefused: The store cannot be had.
-        PermissionError: We could still become root again.
+            PermissionError: We could still become root again.
         """
         super().startService()  # type: ignore[no-untyped-call]
         world = self.world
@@ -180,13 +181,7 @@ class Server(TwistedService):
                 f"{directory}/{SOCKET_NAME}", ControlFactory(self.operations)
             )
         )
-        metrics = self.providers.configuration.metrics
-        if metrics.port and self.meters is not None:
-            self._others.append(
-                self.world.network.listen(
-                    metrics.address, metrics.port, site(self.meters)
-                )
-            )
+        self._listen_for_scrapers()
         self.delivery.start()
         self.ports.open(self._factory)
         self.journal.record(
@@ -197,7 +192,24 @@ class Server(TwistedService):
             ),
         )
 
+    def _listen_for_scrapers(self) -> None:
+        metrics = self.providers.configuration.metrics
+        if not metrics.port or self.meters is None:
+            return
+        try:
+            port = self.world.network.listen(
+                metrics.address, metrics.port, site(self.meters)
+            )
+        except CannotListenError as error:
+            where = f"metrics: {metrics.address}:{metrics.port}"
+            raise CannotBind(f"{where}: {error.socketError}") from error
+        self._others.append(port)
+
     def _cannot_open(self, failure: Any) -> None:
+        if failure.check(CannotBind):
+            refused: CannotBind = failure.value
+            self.world.die(refused.exit_code, refused.private)
+            return
         self.log.failure("the server cannot start", failure)
         self.world.die(75, "the server cannot start")
 

@@ -97,11 +97,12 @@ class EagerServer(tcp.Server):
         ):
             super().write(data)  # type: ignore[no-untyped-call]
             return
-        sent = self.writeSomeData(data)
-        if not isinstance(sent, int):
-            # The connection is lost: the reactor finds it out and tells.
-            super().write(data)  # type: ignore[no-untyped-call]
-        elif sent < len(data):
+        try:
+            sent = self.socket.send(data)
+        except OSError:
+            # It is full, or lost: the reactor finds out, and tells.
+            sent = 0
+        if sent < len(data):
             super().write(data[sent:])  # type: ignore[no-untyped-call]
 
 

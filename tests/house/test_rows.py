@@ -35,7 +35,6 @@ HOUSE_ROWS = (
 
 # Rows of which no test can show all, or not yet: why.
 PART = {
-    "B3.6": "the second copy of a message is not marked yet",
     "B9.11": "seconds are for bench; here queue and answers are counted",
 }
 
@@ -90,8 +89,8 @@ Security rows
 =============
 
 Which test proves which row of the threat list. ``yes``: tests bear its
-number and are meant to show all that it says. ``part``: they show some of it, the line below tells what
-is missing. ``open``: nothing shows it.
+number and are meant to show all that it says. ``part``: they show some of
+it, the line below tells what is missing. ``open``: nothing shows it.
 
 The table is written by ``IMAILPY_WRITE=1 python -m twisted.trial
 tests.house.test_rows``; the same test, without that, fails when the table
@@ -119,7 +118,7 @@ class RowTests(SynchronousTestCase):
             )
         }
         self.assertEqual(set(listed), set(HOUSE_ROWS))
-        for row, (state, names) in listed.items():
+        for row, (_, names) in listed.items():
             for name in names:
                 self.assertIn(f"tests.{name}", found[row], row)
             self.assertTrue(names, row)

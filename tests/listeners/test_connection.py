@@ -71,6 +71,15 @@ class Echo(Connection):
         self.timeouts += 1
 
 
+class Plain(Echo):
+    """Answers each line at once, without a coroutine."""
+
+    def handle(self, event: bytes) -> Any:
+        if event == b"bug":
+            raise RuntimeError("a bug")
+        self.engine.said += event + b"\n"
+
+
 class ConnectionTests(SynchronousTestCase):
     """One connection over an engine of lines."""
 
@@ -93,6 +102,16 @@ class ConnectionTests(SynchronousTestCase):
         self.echo.waiting[0].errback(Failure(StoreUnavailable("down")))
         self.assertEqual(self.transport.value(), b"unavailable\nb\n")
         self.assertEqual(self.echo.failures, [])
+
+    def test_plain_bug_is_told_and_the_next_command_works(self) -> None:
+        """A bug of what never waits is caught in the same place."""
+        plain = Plain(self.world)
+        transport = Transport()
+        plain.makeConnection(transport)
+        plain.dataReceived(b"a\nbug\nb\n")
+        self.assertEqual(transport.value(), b"a\nb\n")
+        self.assertEqual(len(plain.failures), 1)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_late_bug_is_told_and_the_next_command_works(self) -> None:
         """A bug while a handler waits is caught in one place."""

@@ -14,6 +14,7 @@ from imailpy.interfaces.queue import Attempt, QueuedRecipient, QueueState
 from imailpy.interfaces.store import Acceptance, FlagChange, NewMessage
 from imailpy.mail import NULL_PATH, Path, Reply, SystemFlag, UidSet
 from imailpy.store.sqlite import SqliteStore
+from imailpy.store.sqlite.audit import audit
 from tests.store.contract import Base
 from tests.store.test_sqlite import Durable
 from tests.support.settings import Fixed
@@ -383,6 +384,47 @@ class DamageTests(Case):
             "DELETE FROM queue; DELETE FROM spool; DELETE FROM extents;"
             " DELETE FROM segments"
         )
+
+    def test_audit_costs_what_there_is(self) -> None:
+        """Twice the mail takes the audit twice the work, not four times."""
+        reader = self.store.connections.reader
+
+        def steps() -> int:
+            count = [0]
+
+            def count_one() -> bool:
+                count[0] += 1
+                return False
+
+            reader.set_progress_handler(count_one, 100)
+            self.assertEqual(audit(reader, self.store.segments), [])
+            reader.set_progress_handler(None)
+            return count[0]
+
+        def fill_up(number: int) -> None:
+            far = QueuedRecipient(Path.parse("x@far.test"), "far.test")
+            for n in range(150):
+                octets = b"N: %d\r\n\r\n" % n + b"x" * (n % 3 * 2500)
+                deliver(self.store, ALICE, octets)
+                result_of(
+                    self.store.accept(
+                        Acceptance(
+                            f"q{number}-{n}",
+                            1.0,
+                            NULL_PATH,
+                            spooled(self.store, octets),
+                            queued=(far,),
+                        )
+                    )
+                )
+
+        self.settings.change(
+            evolve(self.settings.current, inline_octets=1_000)
+        )
+        fill_up(1)
+        once = steps()
+        fill_up(2)
+        self.assertLess(steps(), 2.5 * once)
 
     def test_audit_while_the_sweeper_works(self) -> None:
         """A segment that goes during an audit is no complaint."""

@@ -111,9 +111,8 @@ class Pop3Connection(Connection):
     def handle(self, event: Any) -> Coroutine[Any, Any, None]:
         return EXECUTORS[type(event)](self, event)
 
-    def turn(self) -> None:
-        super().turn()
-        if self.lost and self._handling is None and not self._ended:
+    def gone(self) -> None:
+        if not self._ended:
             # Only now: a removal under way needed its gate to the end.
             self._ended = True
             if self.avatar is not None:

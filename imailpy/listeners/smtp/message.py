@@ -26,7 +26,7 @@ def drop(session: SmtpConnection) -> None:
     session.gate.reset()
 
 
-async def _begins(session: SmtpConnection, _: events.DataBegins) -> None:
+def _begins(session: SmtpConnection, _: events.DataBegins) -> None:
     engine, receiver = session.engine, session.shared.receiver
     delivery_id = receiver.new_delivery_id()
     transaction = Transaction(
@@ -52,12 +52,12 @@ async def _begins(session: SmtpConnection, _: events.DataBegins) -> None:
     engine.answer(_GO_AHEAD)
 
 
-async def _chunk(session: SmtpConnection, event: events.BodyChunk) -> None:
+def _chunk(session: SmtpConnection, event: events.BodyChunk) -> None:
     if session.receiving is not None:
         session.receiving.write(event.octets)
 
 
-async def _aborted(session: SmtpConnection, event: events.BodyAborted) -> None:
+def _aborted(session: SmtpConnection, event: events.BodyAborted) -> None:
     drop(session)
     session.set_timeout(session.settings.command_s)
     session.record(
@@ -104,12 +104,15 @@ async def _outcome(
         # not stored yet need not be stored twice [SECURITY B3.6].
         receiving.discard()
         return [_NOBODY] * len(recipients)
-    if all(decision.refuses for decision in decisions):
+    refused = [decision.refuses for decision in decisions]
+    if all(refused):
         receiving.discard()
         return [_refusal(decision) for decision in decisions]
     session.world.fault_point("smtp.before_accept")
     replies = await receiving.accept(decisions)
     session.world.fault_point("smtp.after_accept")
+    if not any(refused):
+        return replies
     return [
         _refusal(decision) if decision.refuses else reply
         for decision, reply in zip(decisions, replies, strict=True)
@@ -152,6 +155,8 @@ def one_reply(said: Sequence[Reply]) -> Reply:
     Somebody took it: it is taken, and the others are in our care. Nobody
     did: if trying again may help anybody, it is to be tried again.
     """
+    if len(said) == 1:
+        return said[0]
     for wanted in ("positive", "temporary"):
         for reply in said:
             if getattr(reply, wanted):
@@ -159,7 +164,7 @@ def one_reply(said: Sequence[Reply]) -> Reply:
     return said[0]
 
 
-EXECUTORS: dict[type, Callable[..., Coroutine[Any, Any, None]]] = {
+EXECUTORS: dict[type, Callable[..., Coroutine[Any, Any, None] | None]] = {
     events.DataBegins: _begins,
     events.BodyChunk: _chunk,
     events.BodyAborted: _aborted,

@@ -113,12 +113,11 @@ class SmtpConnection(Connection):
         )
         super().connectionMade()
 
-    def handle(self, event: Any) -> Coroutine[Any, Any, None]:
+    def handle(self, event: Any) -> Coroutine[Any, Any, None] | None:
         return EXECUTORS[type(event)](self, event)
 
-    def turn(self) -> None:
-        super().turn()
-        if self.lost and self._handling is None and not self._ended:
+    def gone(self) -> None:
+        if not self._ended:
             # Only now: what was being stored when the client left needed
             # its gate to the end.
             self._ended = True
@@ -236,7 +235,7 @@ async def _rcpt(session: SmtpConnection, event: events.Rcpt) -> None:
     )
 
 
-async def _starttls(session: SmtpConnection, _: events.StartTls) -> None:
+def _starttls(session: SmtpConnection, _: events.StartTls) -> None:
     tls = session.shared.tls
     if tls is None:
         session.engine.answer(_NO_TLS)
@@ -245,25 +244,25 @@ async def _starttls(session: SmtpConnection, _: events.StartTls) -> None:
     session.start_tls(tls)
 
 
-async def _verify(session: SmtpConnection, _: events.Verify) -> None:
+def _verify(session: SmtpConnection, _: events.Verify) -> None:
     # Whether somebody exists is told to nobody [RFC5321 7.3].
     session.engine.answer(_CANNOT_VERIFY)
 
 
-async def _reset(session: SmtpConnection, _: events.Reset) -> None:
+def _reset(session: SmtpConnection, _: events.Reset) -> None:
     session.gate.reset()
 
 
-async def _quit(session: SmtpConnection, _: events.Quit) -> None:
+def _quit(session: SmtpConnection, _: events.Quit) -> None:
     """The engine has said goodbye."""
 
 
-async def _offence(session: SmtpConnection, event: events.Offence) -> None:
+def _offence(session: SmtpConnection, event: events.Offence) -> None:
     session.record("smtp.offence", kind=event.kind)
 
 
-# Event -> the coroutine that executes it.
-EXECUTORS: dict[type, Callable[..., Coroutine[Any, Any, None]]] = {
+# Event -> what executes it: at once, or a coroutine where it may wait.
+EXECUTORS: dict[type, Callable[..., Coroutine[Any, Any, None] | None]] = {
     events.Connected: _connected,
     events.Hello: _hello,
     events.Mail: _mail,

@@ -60,6 +60,13 @@ class Conversation:
         # Replies that an LMTP client still expects to the BDAT LAST behind
         # a chunk that was refused.
         self._owed = 0
+        # A line no longer than this need not be looked at.
+        limits = options.limits
+        self._short_octets = min(
+            limits.command_octets,
+            limits.auth_octets,
+            limits.fatal_line_octets,
+        )
         # How the octets that come next are read; `_commands` is a constant.
         self._commands: Reader = self._read_command
         self._nothing: Reader = self._read_nothing
@@ -119,6 +126,8 @@ class Conversation:
             PeerError: It is far too long, whether it has ended or not.
         """
         line = self._input.line()
+        if line is not None and len(line) + 2 <= self._short_octets:
+            return line
         octets = len(self._input) if line is None else len(line) + 2
         if octets > self.options.limits.fatal_line_octets:
             self._offence("long-line")

@@ -32,6 +32,11 @@ class Input:
         self._at = 0
         self._late.clear()
 
+    @property
+    def empty(self) -> bool:
+        """Whether all was read."""
+        return self._at == len(self._octets) and not self._late
+
     def __len__(self) -> int:
         return len(self._octets) - self._at + len(self._late)
 

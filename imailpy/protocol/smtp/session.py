@@ -143,7 +143,10 @@ class ServerSession(Introducing, Receiving, SigningIn):
 
     def want_input(self) -> bool:
         """Whether more is welcome: False asks to stop reading."""
-        return len(self._input) < self.options.limits.waiting_octets
+        waiting = self._input
+        return (
+            waiting.empty or len(waiting) < self.options.limits.waiting_octets
+        )
 
     # What a listener may want to know
 
@@ -175,6 +178,8 @@ class ServerSession(Introducing, Receiving, SigningIn):
 
     def _read_command(self) -> events.Event | None:
         while not self.closing:
+            if self._input.empty:
+                return None
             try:
                 line = self._line()
                 if line is None:
@@ -191,10 +196,12 @@ class ServerSession(Introducing, Receiving, SigningIn):
 
     def _command(self, line: bytes) -> events.Event | None:
         limits = self.options.limits
-        if line[:5].upper() == b"AUTH ":
-            self._bounded(line, limits.auth_octets, replies.RESPONSE_TOO_LONG)
-        elif len(line) + 2 > limits.command_octets:
-            self._bounded(line, limits.command_octets, replies.LINE_TOO_LONG)
+        if len(line) + 2 > self._short_octets:
+            if line[:5].upper() == b"AUTH ":
+                most, reply = limits.auth_octets, replies.RESPONSE_TOO_LONG
+            else:
+                most, reply = limits.command_octets, replies.LINE_TOO_LONG
+            self._bounded(line, most, reply)
         try:
             verb, argument = split_verb(line)
         except PeerError as error:

@@ -40,10 +40,16 @@ class Transaction:
     data: DataFraming | None = None
     chunks: ChunkFraming | None = None
     told: bool = False
+    _envelope: Envelope | None = None
 
     @property
     def envelope(self) -> Envelope:
-        """As a value."""
-        return Envelope(
-            self.reverse_path, tuple(self.recipients), self.parameters
-        )
+        """As a value; recipients are only ever added."""
+        envelope = self._envelope
+        if envelope is None or len(envelope.recipients) != len(
+            self.recipients
+        ):
+            envelope = self._envelope = Envelope(
+                self.reverse_path, tuple(self.recipients), self.parameters
+            )
+        return envelope

@@ -84,17 +84,20 @@ _WRONG: tuple[tuple[str, str], ...] = (
     (
         "email {0}: {1} references counted, {2} found",
         """
-        SELECT e.email_id, e.refs, count(m.uid) FROM emails e
-        LEFT JOIN messages m ON m.email = e.id
-        GROUP BY e.id HAVING e.refs <> count(m.uid)
+        WITH found AS (SELECT email, count(*) AS n FROM messages
+            GROUP BY email)
+        SELECT e.email_id, e.refs, coalesce(f.n, 0) FROM emails e
+        LEFT JOIN found f ON f.email = e.id
+        WHERE e.refs <> coalesce(f.n, 0)
         """,
     ),
     (
         "blob {0}: {1} references counted, {2} found",
         """
-        SELECT hex(b.hash), b.refs, count(e.id) FROM blobs b
-        LEFT JOIN emails e ON e.blob = b.id
-        GROUP BY b.id HAVING b.refs <> count(e.id)
+        WITH found AS (SELECT blob, count(*) AS n FROM emails GROUP BY blob)
+        SELECT hex(b.hash), b.refs, coalesce(f.n, 0) FROM blobs b
+        LEFT JOIN found f ON f.blob = b.id
+        WHERE b.refs <> coalesce(f.n, 0)
         """,
     ),
     (
@@ -107,19 +110,22 @@ _WRONG: tuple[tuple[str, str], ...] = (
     (
         "extent {0}: {1} references counted, {2} found",
         """
-        SELECT x.id, x.refs, (SELECT count(*) FROM blobs b
-            WHERE b.extent = x.id) + (SELECT count(*) FROM spool s
-            WHERE s.extent = x.id) AS found
-        FROM extents x WHERE x.refs <> found
+        WITH found AS (SELECT extent, count(*) AS n FROM (
+                SELECT extent FROM blobs UNION ALL SELECT extent FROM spool
+            ) GROUP BY extent)
+        SELECT x.id, x.refs, coalesce(f.n, 0) FROM extents x
+        LEFT JOIN found f ON f.extent = x.id
+        WHERE x.refs <> coalesce(f.n, 0)
         """,
     ),
     (
         "segment {0}: {1} octets live by its count, {2} by its bodies",
         """
-        SELECT s.name, s.live_octets, coalesce(sum(x.stored_octets), 0)
-        FROM segments s LEFT JOIN extents x ON x.segment = s.name
-        GROUP BY s.name
-        HAVING s.live_octets <> coalesce(sum(x.stored_octets), 0)
+        WITH found AS (SELECT segment, sum(stored_octets) AS n FROM extents
+            WHERE segment IS NOT NULL GROUP BY segment)
+        SELECT s.name, s.live_octets, coalesce(f.n, 0) FROM segments s
+        LEFT JOIN found f ON f.segment = s.name
+        WHERE s.live_octets <> coalesce(f.n, 0)
         """,
     ),
     (
@@ -151,61 +157,59 @@ _WRONG: tuple[tuple[str, str], ...] = (
 
 def audit(connection: Any, segments: Segments) -> list[str]:
     """
-    Ask everything, as of one moment; runs in the reader thread.
+    Ask everything; runs in the reader thread.
+
+    Each question sees one moment; all of them together would hold up the
+    log for too long.
 
     Returns:
         One sentence a complaint.
     """
-    connection.execute("BEGIN")
-    try:
-        complaints = [
-            f"database: {text}"
-            for (text,) in connection.execute("PRAGMA quick_check(10)")
-            if text != "ok"
-        ]
-        for sentence, sql in _WRONG:
-            complaints += [
-                sentence.format(*row) for row in connection.execute(sql)
-            ]
-        suspects = _segments(connection, segments)
-        stray = _stray(connection)
-    finally:
-        connection.execute("COMMIT")
-    # A file that the sweeper removed since: its rows went before it, and
-    # only the moment that was looked at still knows them.
-    complaints += [
-        sentence
-        for name, sentence in suspects.items()
-        if connection.execute(
-            "SELECT 1 FROM extents WHERE segment = ? LIMIT 1", (name,)
-        ).get
+    complaints = [
+        f"database: {text}"
+        for (text,) in connection.execute("PRAGMA quick_check(10)").fetchall()
+        if text != "ok"
     ]
-    return complaints + stray
+    for sentence, sql in _WRONG:
+        rows = connection.execute(sql).fetchall()
+        complaints += [sentence.format(*row) for row in rows]
+    return complaints + _segments(connection, segments)
 
 
-def _segments(connection: Any, segments: Segments) -> dict[str, str]:
-    """Segment -> what is wrong with where its bodies lie."""
-    suspects: dict[str, str] = {}
-    rows = connection.execute(
-        "SELECT s.name, max(x.offset + x.stored_octets) FROM segments s"
-        " JOIN extents x ON x.segment = s.name GROUP BY s.name"
-    ).fetchall()
+_ENDS = (
+    "SELECT s.name, max(x.offset + x.stored_octets) FROM segments s"
+    " JOIN extents x ON x.segment = s.name"
+)
+
+
+def _segments(connection: Any, segments: Segments) -> list[str]:
+    """Whether every body lies within its file."""
+    complaints = []
+    rows = connection.execute(f"{_ENDS} GROUP BY s.name").fetchall()
     for name, end in rows:
-        try:
-            size = segments.size_of(name)
-        except OSError as error:
-            suspects[name] = f"segment {name}: {error}"
-            continue
-        if size < end:
-            suspects[name] = f"segment {name}: {size} octets, want {end}"
-    return suspects
-
-
-def _stray(connection: Any) -> list[str]:
+        complaint = _segment(segments, name, end)
+        # What was compacted meanwhile is no trouble: its row is gone.
+        if (
+            complaint
+            and connection.execute(
+                f"{_ENDS} WHERE s.name = ? GROUP BY s.name", (name,)
+            ).fetchall()
+        ):
+            complaints.append(complaint)
     stray = connection.execute(
         "SELECT count(*) FROM extents x WHERE x.segment IS NOT NULL AND NOT"
         " EXISTS (SELECT 1 FROM segments s WHERE s.name = x.segment)"
     ).get
-    if not stray:
-        return []
-    return [f"{stray} bodies lie in segments that are unknown"]
+    if stray:
+        complaints.append(f"{stray} bodies lie in segments that are unknown")
+    return complaints
+
+
+def _segment(segments: Segments, name: str, end: int) -> str:
+    try:
+        size = segments.size_of(name)
+    except OSError as error:
+        return f"segment {name}: {error}"
+    if size < end:
+        return f"segment {name}: {size} octets, want {end}"
+    return ""
