@@ -30,6 +30,14 @@ _TOKEN = re.compile(
     rb"|(.)",
     re.DOTALL,
 )
+_PLAIN_ATOM = rb'[^\s"()<>@,;:\\\[\]\x00-\x1f\x7f]++'
+# The one address that most lists are: `a@b`, `Ann A. <a@b>`, `"A, B" <a@b>`.
+_PLAIN = re.compile(
+    rb'(?:"([^"\\\x00-\x1f\x7f]*+)" ?|((?:ATOM )*+(?:ATOM)?+))'
+    rb"<(ATOM)@(ATOM)>|(ATOM)@(ATOM)".replace(b"ATOM", _PLAIN_ATOM)
+)
+# Octets of a list that is tried so.
+_MOST_PLAIN = 1024
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _UNESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -120,6 +128,10 @@ class AddressList:
 
 def parse_addresses(value: bytes) -> AddressList:
     """Read an address list; folds may still be in it."""
+    if len(value) <= _MOST_PLAIN:
+        plain = _plain_addresses(value)
+        if plain:
+            return AddressList(plain)
     truncated = len(value) > MAX_FIELD
     reader = _Reader(value[:MAX_FIELD])
     reader.read()
@@ -128,6 +140,25 @@ def parse_addresses(value: bytes) -> AddressList:
         reader.well_formed and not truncated,
         truncated or reader.truncated,
     )
+
+
+def _plain_addresses(value: bytes) -> tuple[Entry, ...]:
+    """
+    Read a list in which every address is of the plainest form, as `_Reader`
+    would; nothing is given when one is not.
+    """
+    found = []
+    for one in value.split(b", "):
+        match = _PLAIN.fullmatch(one)
+        if match is None:
+            return ()
+        name, words, local_part, domain, *bare = match.groups(b"")
+        if local_part:
+            name = name.strip() or words.removesuffix(b" ")
+        else:
+            local_part, domain = bare
+        found.append(Address(name, local_part, domain))
+    return tuple(found)
 
 
 def _tokens(value: bytes) -> Iterator[tuple[int, bytes, bool]]:

@@ -34,6 +34,7 @@ _ENCODINGS = {
     "q": "quoted-printable",
 }
 _LETTERS = {name.encode(): letter for letter, name in _ENCODINGS.items()}
+_NAMES = {name.encode(): name for name in _ENCODINGS.values()}
 _CHARSET = re.compile(r"[!-~]{1,40}")
 
 
@@ -193,7 +194,7 @@ class Structure:
 
 def encoding_name(encoding: bytes) -> str:
     """Give an encoding that we can undo, "" for any other."""
-    return _ENCODINGS.get(_LETTERS.get(encoding, "x"), "")
+    return _NAMES.get(encoding, "")
 
 
 def pack_entities(entities: Sequence[Entity]) -> bytes:

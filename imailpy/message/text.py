@@ -37,6 +37,10 @@ MOST_OF_MESSAGE = 16 * 1024 * 1024
 # Octets that are decoded at once.
 PIECE = 32 * 1024
 
+# Characters of the text from which a preview may come.
+_PREVIEW_STEPS = tuple(
+    PREVIEW_CHARACTERS * tenths // 10 for tenths in (12, 20, 400)
+)
 _QUOTE_LINES = re.compile(r"(?m)^[ \t]*+>.*$")
 
 
@@ -139,7 +143,8 @@ def preview(
         own = _QUOTE_LINES.sub("", text)
         text = own if own.strip() else text
     # Mostly the first few hundred characters are enough.
-    shown = " ".join(text[: 2 * PREVIEW_CHARACTERS].split())
-    if len(shown) < PREVIEW_CHARACTERS < len(text):
-        shown = " ".join(text[: 40 * PREVIEW_CHARACTERS].split())
+    for most in _PREVIEW_STEPS:
+        shown = " ".join(text[:most].split())
+        if len(shown) >= PREVIEW_CHARACTERS or most >= len(text):
+            break
     return one_line(shown[:PREVIEW_CHARACTERS]).strip()
