@@ -135,13 +135,14 @@ class Summary:
         longest_line: int,
     ) -> Rendition:
         """Give the rendition; the scanner brings its share of it."""
-        first = self._first
-        written, subject, base = first(b"date"), "", ""
-        sent = parse_date(written) if written else None
-        if value := first(b"subject"):
-            subject = one_line(decode_words(value))
+        get = self._values.get
+        subject = base = ""
+        dates, own_ids = get(b"date"), get(b"message-id")
+        sent = parse_date(dates[0]) if dates else None
+        if values := get(b"subject"):
+            subject = one_line(decode_words(values[0]))
             base = base_subject(subject)
-        own_id = first(b"message-id")
+        above, parents = get(b"references"), get(b"in-reply-to")
         return Rendition(
             envelope=envelope,
             body=body,
@@ -154,9 +155,9 @@ class Summary:
             sent_day=sent.day if sent else None,
             subject=subject,
             base_subject=base,
-            message_id=message_id(own_id) if own_id else "",
+            message_id=message_id(own_ids[0]) if own_ids else "",
             references=thread_references(
-                first(b"references"), first(b"in-reply-to")
+                above[0] if above else None, parents[0] if parents else None
             ),
             preview=preview,
             hops=self.hops,
@@ -166,7 +167,3 @@ class Summary:
             has_nul=has_nul,
             longest_line=longest_line,
         )
-
-    def _first(self, name: bytes) -> bytes | None:
-        values = self._values.get(name)
-        return values[0] if values else None
