@@ -13,6 +13,7 @@ from attrs import frozen
 
 from imailpy.delivery.deposit import deposit, reply_to
 from imailpy.delivery.plan import Copy, Plan, again
+from imailpy.delivery.repeats import Repeats, mark
 from imailpy.delivery.report import header_section
 from imailpy.delivery.routing import Route, Router
 from imailpy.delivery.settings import DeliverySettings
@@ -53,6 +54,7 @@ class Doors:
     router: Router
     journal: IJournal
     transaction: Transaction
+    repeats: Repeats
 
     async def key(self) -> bytes:
         """The secret behind the marks that we put into header fields."""
@@ -138,6 +140,7 @@ class Promise:
                 self._now,
                 await doors.key(),
             )
+            self._stamp += self._repeat_mark()
             copies = list(plan.copies.values())
             done = await deposit(doors.store, self._acceptance(copies))
             self._tell(done)
@@ -148,6 +151,11 @@ class Promise:
             }
             if failed:
                 await self._settle(copies, failed)
+            doors.repeats.accepted(
+                self._transaction.client.address,
+                self._body,
+                self._transaction.delivery_id,
+            )
         if plan.discarded:
             self._doors.tell(
                 "delivery.discarded", recipients=len(plan.discarded)
@@ -155,6 +163,15 @@ class Promise:
         ok = Reply(250, f"OK {self._transaction.delivery_id}", "2.0.0")
         for place in range(len(self._transaction.envelope.recipients)):
             plan.replies.setdefault(place, ok)
+
+    def _repeat_mark(self) -> bytes:
+        """Name the first copy where this is a second one."""
+        client = self._transaction.client.address
+        first = self._doors.repeats.first(client, self._body)
+        if first is None:
+            return b""
+        self._doors.tell("delivery.repeated", first=first)
+        return mark(first)
 
     def _acceptance(self, copies: Sequence[Copy]) -> Acceptance:
         envelope = self._transaction.envelope

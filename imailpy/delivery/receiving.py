@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from zope.interface import implementer
 
 from imailpy.delivery.accepting import Doors, Planning, Promise
+from imailpy.delivery.repeats import Repeats
 from imailpy.delivery.routing import Router
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.errors import MailError, PeerError, StorageFull
@@ -69,6 +70,7 @@ class Receiver:
         self._store = store
         self._router = router
         self._journal = journal
+        self._repeats = Repeats(world.clock)
 
     def new_delivery_id(self) -> str:
         return ordered_id(self._world.clock.now(), self._world.random.token())
@@ -82,6 +84,7 @@ class Receiver:
                 self._router,
                 self._journal,
                 transaction,
+                self._repeats,
             )
         )
 

@@ -22,6 +22,9 @@ from imailpy.mail.path import fold_local_part
 
 _POSTMASTER = "postmaster"
 
+# So many routes are kept; then it starts over.
+_MOST_ROUTES = 8_192
+
 
 @frozen
 class LocalPlace:
@@ -80,6 +83,10 @@ class Router:
         self._settings = settings
         self._store = store
         self._directory: IDirectory = store.directory
+        # Each address is asked for at RCPT and again when the message has
+        # come: ways that lead somewhere, and what they were found with.
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._found_with: tuple[int, object] = (0, None)
 
     async def standing(self, path: Path) -> Standing:
         route = await self.resolve(path)
@@ -105,6 +112,29 @@ class Router:
         Raises:
             DirectoryUnavailable: It cannot be told just now.
         """
+        found_with = self._directory.version, self._settings.current
+        if found_with != self._found_with:
+            self._routes.clear()
+            self._found_with = found_with
+        key = path.local_part, path.domain
+        route = self._routes.get(key)
+        if route is None:
+            route = await self._resolved(path)
+            if route.local and route.exists:
+                self._keep(key, route, found_with)
+        return route
+
+    def _keep(
+        self, key: tuple[str, str], route: Route, found_with: object
+    ) -> None:
+        """Keep a route unless something changed while it was looked for."""
+        if found_with != (self._directory.version, self._settings.current):
+            return
+        if len(self._routes) >= _MOST_ROUTES:
+            self._routes.clear()
+        self._routes[key] = route
+
+    async def _resolved(self, path: Path) -> Route:
         path = await self._localised(path)
         if not path.domain:
             # A bare name while we have no domain that it could belong to.

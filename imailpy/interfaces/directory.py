@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 
 from attrs import frozen
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from imailpy.mail import Path, ScramSecret
 
@@ -72,6 +72,13 @@ class IDirectory(Interface):
 
     Addresses are compared by `Path.folded`.
     """
+
+    version: int = Attribute(
+        """
+        Another one after every change: what was worked out of look-ups
+        before holds for as long as it stays.
+        """
+    )
 
     def domain(name: str) -> Awaitable[Domain | None]:
         """The domain of that name, None when it is not ours."""

@@ -144,7 +144,9 @@ def _tokens(value: bytes) -> Iterator[tuple[int, bytes, bool]]:
         elif blank is not None:
             yield _BLANK, blank, True
         elif quoted is not None:
-            text = _UNESCAPE.sub(rb"\1", quoted) if b"\\" in quoted else quoted
+            text = quoted
+            if quoted.find(b"\\") >= 0:
+                text = _UNESCAPE.sub(rb"\1", quoted)
             yield _QUOTED, text, closing == b'"'
         elif literal is not None:
             yield _ATOM, literal, literal.endswith(b"]")

@@ -11,10 +11,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from imailpy.message.entity import Entity, Kind
+from imailpy.message.entity import CONTENT_FIELDS, Entity, Kind
 from imailpy.message.imap_string import (
     NIL,
-    imap_nstring,
     imap_string,
     imap_token,
 )
@@ -22,6 +21,9 @@ from imailpy.message.parameters import ContentField, Parameter
 
 _COMMENT = re.compile(rb"\([^()]*+\)")
 _LANGUAGE = re.compile(rb"[A-Za-z0-9-]{1,64}+")
+_TEXT = Kind.TEXT
+# Fields without which a text is bare.
+_BARE = CONTENT_FIELDS - {b"content-type", b"content-transfer-encoding"}
 _DEFAULT_CHARSET = b'"CHARSET" "us-ascii"'
 
 
@@ -32,6 +34,8 @@ def render_bodies(entities: Sequence[Entity]) -> tuple[bytes, bytes]:
     Args:
         entities: All of a message, each before its children.
     """
+    if len(entities) == 1:
+        return _part(entities[0], ())
     rendered: dict[Entity, tuple[bytes, bytes]] = {}
     for entity in reversed(entities):
         children = [rendered.pop(child) for child in entity.children]
@@ -60,6 +64,8 @@ def _part(
     entity: Entity, children: Sequence[tuple[bytes, bytes]]
 ) -> tuple[bytes, bytes]:
     fields = entity.fields
+    if entity.kind is _TEXT and _BARE.isdisjoint(fields):
+        return _bare_text(entity)
     basic = b"%b %b %b %b %d" % (
         _content(entity.content),
         _text(fields.get(b"content-id")),
@@ -82,6 +88,17 @@ def _part(
     if entity.kind is Kind.TEXT:
         basic = b"%b %d" % (basic, entity.lines)
     return b"(%b)" % basic, b"(%b%b)" % (basic, extension)
+
+
+def _bare_text(entity: Entity) -> tuple[bytes, bytes]:
+    """Text with a media type and an encoding, as most of it is."""
+    basic = b"(%b NIL NIL %b %d %d" % (
+        _content(entity.content),
+        imap_token(entity.encoding),
+        entity.body_end - entity.body_start,
+        entity.lines,
+    )
+    return basic + b")", basic + b" NIL NIL NIL NIL)"
 
 
 def _content(content: ContentField) -> bytes:
@@ -128,7 +145,7 @@ def _extension(entity: Entity) -> bytes:
     disposition = entity.disposition
     languages = fields.get(b"content-language")
     location = fields.get(b"content-location")
-    if disposition is None and not languages and not location:
+    if disposition is None and languages is None and location is None:
         return b" NIL NIL NIL"
     if disposition is None:
         shown = NIL
@@ -151,4 +168,4 @@ def _languages(values: Sequence[bytes] | None) -> bytes:
 
 
 def _text(values: Sequence[bytes] | None) -> bytes:
-    return imap_nstring(values[0] if values else None)
+    return imap_string(values[0]) if values else NIL

@@ -11,6 +11,7 @@ characters where there is a blank, text beyond ASCII becomes encoded words
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -44,8 +45,16 @@ def header_field(name: str, value: str, *, utf8: bool = False) -> bytes:
         ValueError: The name is none, or the value holds CR, LF, NUL or
             another control.
     """
-    if not _NAME.fullmatch(name):
+    if not _is_name(name):
         raise ValueError(f"not a field name: {name!r}")
+    if (
+        len(name) + len(value) <= _LINE - 2
+        and value.isascii()
+        and value.isprintable()
+        and value[-1:] not in ("", " ")
+    ):
+        # Mostly it is one line that needs nothing.
+        return f"{name}: {value}\r\n".encode("ascii")
     if _CONTROL.search(value) or _SURROGATE.search(value):
         raise ValueError(f"control character in the value of {name}")
     if not utf8 and not value.isascii():
@@ -55,6 +64,11 @@ def header_field(name: str, value: str, *, utf8: bool = False) -> bytes:
         # A word that no fold can part: as encoded words it can be.
         lines = _folded(f"{name}:", encode_words(value, always=True))
     return "\r\n".join([*lines, ""]).encode()
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def _folded(line: str, value: str) -> list[str]:
@@ -116,6 +130,7 @@ def return_path_field(reverse_path: Path) -> bytes:
     return header_field("Return-Path", f"<{reverse_path}>", utf8=True)
 
 
+@lru_cache(maxsize=1024)
 def host_text(name: str) -> str:
     """
     Give a name that a peer gave itself, fit for a header field and a log:
@@ -124,6 +139,7 @@ def host_text(name: str) -> str:
     return _NO_HOST.sub("?", name[:255]) or "unknown"
 
 
+@lru_cache(maxsize=1024)
 def comment_text(text: str) -> str:
     """Give text fit for a comment: ASCII, nothing that ends it."""
     return _NO_COMMENT.sub("?", text[:255])
@@ -168,13 +184,13 @@ def received_field(
     words.append(f"by {by} with {protocol} id {delivery_id}")
     if recipient is not None and (utf8 or not recipient.needs_smtputf8):
         words.append(f"for <{recipient}>")
-    stamp = "\r\n\t".join(_checked(word) for word in words)
+    stamp = "\r\n\t".join([_checked(word) for word in words])
     date = format_date(now, zone_minutes)
     return f"Received: {stamp};\r\n\t{date}\r\n".encode()
 
 
 def _checked(words: str) -> str:
-    if _CONTROL.search(words):
+    if not words.isprintable() and _CONTROL.search(words):
         raise ValueError("control character in a Received field")
     return words
 

@@ -46,6 +46,12 @@ _ASCTIME = re.compile(
     rb"\s++(?:" + _TIME + rb")(?:\s++[A-Z]{3,4})?\s++(\d{4})" + _ZONE
 )
 _COMMENT = re.compile(rb"\([^()]*+\)")
+# As nearly all programs write it, with a time and a zone that can be.
+_USUAL = re.compile(
+    rb"(?:[A-Z][a-z]{2}, )?(\d{1,2} [A-Z][a-z]{2} \d{4}) "
+    rb"([01]\d|2[0-3]):([0-5]\d):([0-5]\d) ([+-](?:[01]\d|2[0-3])[0-5]\d)"
+    rb"(?: \([A-Z]{1,5}\))?"
+)
 
 
 @frozen
@@ -69,8 +75,27 @@ def parse_date(value: bytes) -> SentDate | None:
     A time that cannot be is 00:00:00, a zone that cannot be is UTC
     [RFC5256 2.2].
     """
-    value = value[:256]
-    if b"(" in value:
+    return _parse_short(value) if len(value) <= 64 else _parse(value[:256])
+
+
+def _parse(value: bytes) -> SentDate | None:
+    match = _USUAL.fullmatch(value)
+    if match:
+        written, clock, minutes, seconds, zone = match.groups()
+        day = _usual_day(written)
+        if day is None:
+            return None
+        moment = int(clock) * 3600 + int(minutes) * 60 + int(seconds)
+        return SentDate(day * 86400 + moment - _usual_zone(zone), day)
+    return _parse_unusual(value)
+
+
+# Mail comes in bursts: many messages have one second.
+_parse_short = lru_cache(maxsize=256)(_parse)
+
+
+def _parse_unusual(value: bytes) -> SentDate | None:
+    if value.find(b"(") >= 0:
         value = _COMMENT.sub(b" ", value)
     match = _DATE.match(value)
     if match:
@@ -87,6 +112,17 @@ def parse_date(value: bytes) -> SentDate | None:
     hour, minute, second, sign, digits, name = rest
     seconds = ordinal * 86400 + _time(hour, minute, second)
     return SentDate(seconds - _zone(sign, digits, name), ordinal)
+
+
+@lru_cache(maxsize=256)
+def _usual_day(written: bytes) -> int | None:
+    day, month, year = written.split(b" ")
+    return _ordinal(year, month, day)
+
+
+@lru_cache(maxsize=64)
+def _usual_zone(written: bytes) -> int:
+    return _zone(written[:1], written[1:], None)
 
 
 @lru_cache(maxsize=256)
@@ -148,7 +184,12 @@ def format_date(seconds: float, zone_minutes: int = 0) -> str:
         seconds: Since 1970, UTC.
         zone_minutes: East of UTC.
     """
-    day, second = divmod(int(seconds) + zone_minutes * 60, 86400)
+    return _date_text(int(seconds), zone_minutes)
+
+
+@lru_cache(maxsize=64)
+def _date_text(seconds: int, zone_minutes: int) -> str:
+    day, second = divmod(seconds + zone_minutes * 60, 86400)
     hour, second = divmod(second, 3600)
     minute, second = divmod(second, 60)
     sign = "-" if zone_minutes < 0 else "+"

@@ -33,7 +33,7 @@ def decode_words(value: bytes) -> str:
     [RFC2047 6.2]. Words of an unknown charset, and those past the first
     200, stay as they are.
     """
-    if b"=?" not in value:
+    if value.find(b"=?") < 0:
         return value.decode("ascii") if value.isascii() else guess(value)
     text: list[str] = []
     pending: list[bytes] = []

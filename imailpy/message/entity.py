@@ -188,7 +188,4 @@ class Entity:
     @property
     def charset(self) -> str:
         """As its parameter says; "" for none."""
-        parameter = self.content.find(b"charset")
-        if parameter is None:
-            return ""
-        return parameter.octets.decode("ascii", "replace").strip().lower()
+        return self.content.charset

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-
-from attrs import frozen
+from typing import NamedTuple
 
 from imailpy.message.address import (
     Address,
@@ -41,6 +40,8 @@ ENVELOPE_FIELDS = frozenset(
     )
 )
 
+_ADDRESS_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+
 # Octets of a list that is worth remembering.
 _SHORT = 128
 
@@ -52,8 +53,7 @@ _NO_DOMAIN = b'"MISSING_DOMAIN"'
 _NO_LOCAL_PART = b'"MISSING_MAILBOX"'
 
 
-@frozen
-class Envelope:
+class Envelope(NamedTuple):
     """
     A rendered ENVELOPE.
 
@@ -81,22 +81,26 @@ def render_envelope(values: Values, room: int = MAX_FIELD) -> Envelope:
     """
     get = values.get
     lists = _Lists(room)
-    from_ = lists.render(get(b"from"))
-    sender = lists.render(get(b"sender"))
-    reply_to = lists.render(get(b"reply-to"))
-    octets = b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        _text(get(b"date")),
-        _text(get(b"subject")),
-        from_,
-        from_ if sender == NIL else sender,
-        from_ if reply_to == NIL else reply_to,
-        lists.render(get(b"to")),
-        lists.render(get(b"cc")),
-        lists.render(get(b"bcc")),
-        _text(get(b"in-reply-to")),
-        _text(get(b"message-id")),
+    render = lists.render
+    from_, sender, reply_to, to, cc, bcc = [
+        render(values[name]) if name in values else NIL
+        for name in _ADDRESS_FIELDS
+    ]
+    octets = b" ".join(
+        (
+            _text(get(b"date")),
+            _text(get(b"subject")),
+            from_,
+            from_ if sender == NIL else sender,
+            from_ if reply_to == NIL else reply_to,
+            to,
+            cc,
+            bcc,
+            _text(get(b"in-reply-to")),
+            _text(get(b"message-id")),
+        )
     )
-    return Envelope(octets, lists.truncated, room - lists.room)
+    return Envelope(b"(%b)" % octets, lists.truncated, room - lists.room)
 
 
 def envelope_of(section: bytes) -> bytes:
@@ -121,11 +125,10 @@ class _Lists:
         self.room = room
         self.truncated = False
 
-    def render(self, values: Sequence[bytes] | None) -> bytes:
-        if not values:
-            return NIL
-        if len(values) == 1 and len(values[0]) <= _SHORT:
-            return _short_list(values[0])
+    def render(self, values: Sequence[bytes]) -> bytes:
+        value = values[0]
+        if len(values) == 1 and len(value) <= _SHORT:
+            return _short_list(value)
         entries: list[Entry] = []
         for value in values:
             if len(value) > self.room:

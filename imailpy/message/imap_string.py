@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_SPECIAL = re.compile(rb'[\x00\r\n"\\\x80-\xff]')
+# What needs no more than quotes: one pass of `translate` tells.
+_PLAIN = bytes(set(range(128)) - set(b'\0\r\n"\\'))
 _LITERAL = re.compile(rb"[\x00\r\n\x80-\xff]")
 _ESCAPE = re.compile(rb'(["\\])')
 
@@ -20,8 +21,8 @@ NIL = b"NIL"
 
 def imap_string(octets: bytes) -> bytes:
     """Write a string."""
-    if not _SPECIAL.search(octets):
-        return b'"%b"' % octets
+    if not octets.translate(None, _PLAIN):
+        return b'"' + octets + b'"'
     if _LITERAL.search(octets):
         octets = octets.replace(b"\0", b"")
         return b"{%d}\r\n%b" % (len(octets), octets)

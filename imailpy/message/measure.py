@@ -39,29 +39,26 @@ class Measure:
 
     def add(self, octets: bytes) -> None:
         """Count `octets`."""
+        size = len(octets)
         if not octets.isascii():
             self.has_8bit = True
-        if b"\0" in octets:
+        if 0 in octets:
             self.has_nul = True
         first = octets.find(b"\n")
         if first < 0:
-            self._line += len(octets)
+            self._line += size
         else:
             self.line_ends += octets.count(b"\n")
             before = octets[first - 1 : first] if first else self.last[-1:]
             length = self._line + first - (before == b"\r")
-            self._longest = max(self._longest, length)
-            start = first + 1
-            if len(octets) - start > self._longest:
-                start = self._pass_lines(octets, start)
-            last = octets.rfind(b"\n", start)
-            self._line = len(octets) - (last + 1 if last >= 0 else start)
-        if len(octets) > 1:
-            self.last = octets[-2:]
-        else:
-            self.last = (self.last + octets)[-2:]
+            if length > self._longest:
+                self._longest = length
+            if size - first > self._longest:
+                self._pass_lines(octets, first + 1)
+            self._line = size - 1 - octets.rfind(b"\n")
+        self.last = octets[-2:] if size > 1 else (self.last + octets)[-2:]
 
-    def _pass_lines(self, octets: bytes, start: int) -> int:
+    def _pass_lines(self, octets: bytes, start: int) -> None:
         """
         Look for a line longer than the longest.
 
@@ -81,7 +78,6 @@ class Measure:
                 longest = max(longest, length)
             start = line_end + 1
         self._longest = longest
-        return start
 
     @property
     def longest_line(self) -> int:
@@ -89,6 +85,8 @@ class Measure:
         Octets of the longest line without its CRLF, the one that goes on
         counted as it is; 0 when none is over 998.
         """
-        line = self._line - (1 if self.last[-1:] == b"\r" else 0)
-        longest = max(self._longest, line)
+        longest = self._longest
+        if self._line > longest:
+            # It goes on: a CR at its end may be that of its CRLF.
+            longest = max(longest, self._line - (self.last[-1:] == b"\r"))
         return longest if longest > LINE_LIMIT else 0

@@ -11,7 +11,7 @@ unquoted values, missing quotes at the end, comments, 8-bit octets.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from attrs import frozen
 
@@ -85,7 +85,8 @@ class Parameter:
         return names + encoded
 
 
-@frozen
+# It is the key of what is kept rendered.
+@frozen(cache_hash=True)
 class ContentField:
     """
     A value with parameters.
@@ -111,6 +112,14 @@ class ContentField:
                     return parameter
                 found = found or parameter
         return found
+
+    @cached_property
+    def charset(self) -> str:
+        """As its parameter says, in lower case; "" for none."""
+        parameter = self.find(b"charset")
+        if parameter is None:
+            return ""
+        return parameter.octets.decode("ascii", "replace").strip().lower()
 
     def text(self, name: bytes) -> str:
         """Give a parameter's text, "" when it is not there."""

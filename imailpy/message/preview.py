@@ -34,12 +34,12 @@ class Excerpt:
         if entity.is_attachment:
             return
         subtype = entity.content.subtype
-        if subtype == b"html":
+        if subtype in (b"plain", b"enriched", b"markdown"):
+            self._room = PREVIEW_PLAIN
+        elif subtype == b"html":
             if self._html is not None:
                 return
             self._room = PREVIEW_HTML
-        elif subtype in (b"plain", b"enriched", b"markdown"):
-            self._room = PREVIEW_PLAIN
         else:
             return
         self._entity = entity

@@ -62,6 +62,26 @@ class Scanner:
         hops: Received fields, known once the header section is complete.
     """
 
+    __slots__ = (
+        "_address_room",
+        "_at",
+        "_colon_in_delimiter",
+        "_delimiters",
+        "_entities",
+        "_excerpt",
+        "_has_8bit_header",
+        "_held",
+        "_indexed_octets",
+        "_line_start",
+        "_measure",
+        "_open",
+        "_section",
+        "_summary",
+        "_truncated",
+        "size_octets",
+        "steps",
+    )
+
     def __init__(self) -> None:
         self.size_octets = 0
         self.steps = 0
@@ -104,7 +124,8 @@ class Scanner:
     def finish(self) -> Rendition:
         """Scan what was kept back and give what was found."""
         data, self._held = self._held, b""
-        self._scan(data, True)
+        if data or self._section is not None:
+            self._scan(data, True)
         self._close(None)
         body, bodystructure = render_bodies(self._entities)
         message = self._entities[0]
@@ -133,6 +154,10 @@ class Scanner:
                 at = self._scan_header(section, data, at, final)
                 if self._section is section:
                     return at
+            elif not self._delimiters:
+                # Nothing can end the body.
+                self._take_body(data, at, len(data))
+                return len(data)
             else:
                 at = self._scan_body(data, at, final)
                 if self._section is None and (at == len(data) or at == before):
@@ -147,7 +172,8 @@ class Scanner:
             end = self._scan_guarded(section, data, at, final)
         else:
             end = section.take(data, at, final)
-        self._consume(data, at, end)
+        self._at += end - at
+        self._measure.add(data[at:end])
         if section.done:
             self._end_header(section)
         return end
@@ -203,7 +229,9 @@ class Scanner:
     def _read_fields(self, entity: Entity, section: SectionReader) -> None:
         octets = section.octets
         self._indexed_octets += len(octets)
-        fields = raw_fields(octets, most=MAX_FIELDS)
+        fields = section.fields
+        if fields is None or len(fields) >= MAX_FIELDS:
+            fields = raw_fields(octets, most=MAX_FIELDS)
         self.steps += len(fields)
         complete = not section.overlong and len(fields) < MAX_FIELDS
         if entity.parent is None:
@@ -225,9 +253,6 @@ class Scanner:
     # -- BODY
 
     def _scan_body(self, data: bytes, at: int, final: bool) -> int:
-        if not self._delimiters:
-            self._take_body(data, at, len(data))
-            return len(data)
         keep, hit = self._find_delimiter(data, at, final)
         if hit is None:
             self._take_body(data, at, keep)
@@ -235,7 +260,8 @@ class Scanner:
         line, end, multipart, closes = hit
         self._take_body(data, at, line)
         self._close(multipart)
-        self._consume(data, line, end)
+        self._at += end - line
+        self._measure.add(data[line:end])
         self._line_start = True
         if closes:
             multipart.boundary = b""
@@ -329,7 +355,8 @@ class Scanner:
         closed = False
         while self._open and self._open[-1] is not multipart:
             entity = self._open.pop()
-            end = max(end, entity.body_start)
+            if end < entity.body_start:
+                end = entity.body_start
             entity.body_end = end
             shorter = multipart is not None and end < here
             entity.lines = line_ends - shorter - entity.lines_before
@@ -346,11 +373,5 @@ class Scanner:
             if self._excerpt.wants:
                 self._excerpt.add(data, start, end)
             self._line_start = data[end - 1] == 10
-            self._consume(data, start, end)
-
-    def _consume(self, data: bytes, start: int, end: int) -> None:
-        self._at += end - start
-        if start == 0 and end == len(data):
-            self._measure.add(data)
-        else:
+            self._at += end - start
             self._measure.add(data[start:end])

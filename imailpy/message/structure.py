@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -233,13 +234,18 @@ def _line(
         letter = "h"
     if is_attachment:
         letter += "a"
-    # A charset is of ASCII without blanks, or it is none.
-    if charset and not _CHARSET.fullmatch(charset):
-        charset = "?"
+    if charset:
+        charset = _charset_word(charset)
     return (
         f"{depth} {letter} {encoding} {header_start} {body_start} "
         f"{body_end} {lines} {charset}"
     )
+
+
+@lru_cache(maxsize=256)
+def _charset_word(charset: str) -> str:
+    """Give a charset of ASCII without blanks, or it is none."""
+    return charset if _CHARSET.fullmatch(charset) else "?"
 
 
 def _packed(part: Part) -> str:

@@ -11,6 +11,8 @@ from imailpy.message.bounds import MAX_REFERENCES
 # Characters of a subject that are looked at.
 _MOST = 998
 _SPACES = re.compile(r"[ \t\r\n]+")
+# How a subject without a trailer does not end.
+_ENDS = ("", " ", ")")
 _TRAILER = re.compile(r"(?:\(fwd\)|[ \t])\Z", re.IGNORECASE)
 _BLOB = r"\[[^\[\]]*+\][ \t]*+"
 _LEADER = re.compile(
@@ -19,6 +21,8 @@ _LEADER = re.compile(
 _FIRST_BLOB = re.compile(_BLOB)
 _MESSAGE_ID = re.compile(rb"<\s*+([^<>]++)>")
 _QUOTED_LOCAL = re.compile(rb'"([^"\\@\s]++)"@')
+# Ids without blanks, quotes and 8-bit octets.
+_PLAIN_IDS = re.compile(rb"(?:<[!#-;=?-~]++>[ \t]*+)++")
 
 
 def base_subject(subject: str) -> str:
@@ -30,6 +34,13 @@ def base_subject(subject: str) -> str:
     text = subject[:_MOST]
     if "  " in text or not text.isprintable():
         text = _SPACES.sub(" ", text)
+    elif text[-1:] not in _ENDS:
+        # Most have nothing to take away but a "Re: ".
+        rest = text
+        while rest[:4].lower() == "re: ":
+            rest = rest[4:]
+        if rest[0] != " " and ":" not in rest and "[" not in rest:
+            return rest
     while True:
         text = _without_trailers(text)
         text = _without_leaders(text)
@@ -69,10 +80,13 @@ def message_ids(value: bytes) -> tuple[str, ...]:
 
     Of more than 200 the first, which began the thread, and the last stay.
     """
-    found = [
-        _normalised(match.group(1)) for match in _MESSAGE_ID.finditer(value)
-    ]
-    ids = tuple(dict.fromkeys(one for one in found if one))
+    if _PLAIN_IDS.fullmatch(value):
+        text = value.decode("ascii")
+        plain = text.replace("<", " ").replace(">", " ").split()
+        ids = tuple(dict.fromkeys(plain))
+    else:
+        found = [_normalised(one) for one in _MESSAGE_ID.findall(value)]
+        ids = tuple(dict.fromkeys(one for one in found if one))
     if len(ids) > MAX_REFERENCES:
         return (ids[0], *ids[1 - MAX_REFERENCES :])
     return ids
@@ -80,6 +94,8 @@ def message_ids(value: bytes) -> tuple[str, ...]:
 
 def message_id(value: bytes) -> str:
     """Give the one id of an unfolded Message-ID; "" when there is none."""
+    if value[:1] == b"<" and _PLAIN_IDS.fullmatch(value):
+        return value[1 : value.index(b">")].decode("ascii")
     match = _MESSAGE_ID.search(value)
     if match:
         return _normalised(match.group(1))
@@ -90,7 +106,7 @@ def message_id(value: bytes) -> str:
 
 def _normalised(octets: bytes) -> str:
     octets = b"".join(octets.split())
-    if b'"' in octets:
+    if octets.find(b'"') >= 0:
         octets = _QUOTED_LOCAL.sub(rb"\1@", octets)
     return octets.decode("utf-8", "replace")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from imailpy.message.bounds import MAX_FIELD
 from imailpy.message.date import parse_date
 from imailpy.message.encoded_word import decode_words, one_line
 from imailpy.message.entity import CONTENT_FIELDS
 from imailpy.message.envelope import ENVELOPE_FIELDS
-from imailpy.message.header import RawField, unfold
+from imailpy.message.header import CR, LF, NUL, RawField, unfold
 from imailpy.message.rendition import LISTED_FIELDS, Rendition
 from imailpy.message.subject import (
     base_subject,
@@ -21,12 +21,35 @@ _LISTED = frozenset(LISTED_FIELDS)
 _INDEXED = CONTENT_FIELDS | ENVELOPE_FIELDS | {b"references"}
 
 
+def _uses() -> dict[bytes, tuple[bytes, bool, bool]]:
+    """
+    Give the fields that are looked at, in lower case and as most programs
+    spell them: (name, whether it is listed, whether it is indexed).
+    """
+    uses = {}
+    for name in _LISTED | _INDEXED | {b"received"}:
+        use = (name, name in _LISTED, name in _INDEXED)
+        written = name.title()
+        for spelt in (
+            name,
+            written,
+            written.replace(b"-Id", b"-ID"),
+            written.replace(b"Mime", b"MIME"),
+        ):
+            uses[spelt] = use
+    return uses
+
+
+_USES = _uses()
+
+
 def index_fields(fields: Sequence[RawField]) -> dict[bytes, list[bytes]]:
     """Give the unfolded values of indexed fields, by lower-case name."""
     values: dict[bytes, list[bytes]] = {}
     for _, name, value in fields:
-        name = name.lower()
-        if name in _INDEXED:
+        use = _USES.get(name) or _USES.get(name.lower())
+        if use is not None and use[2]:
+            name = use[0]
             if name in values:
                 values[name].append(unfold(value))
             else:
@@ -66,17 +89,29 @@ class Summary:
         """
         listed = []
         values: dict[bytes, list[bytes]] = {}
+        uses = _USES
         for raw, name, value in fields:
-            name = name.lower()
-            if name in _LISTED:
+            use = uses.get(name) or uses.get(name.lower())
+            if use is None:
+                continue
+            name, is_listed, is_indexed = use
+            if is_listed:
                 listed.append(raw)
             elif name == b"received":
                 self.hops += 1
-            if name in _INDEXED:
+            if is_indexed:
+                short = value.strip(b" \t\r\n")
+                if (
+                    LF in short
+                    or CR in short
+                    or NUL in short
+                    or len(value) > MAX_FIELD
+                ):
+                    short = unfold(value)
                 if name in values:
-                    values[name].append(unfold(value))
+                    values[name].append(short)
                 else:
-                    values[name] = [unfold(value)]
+                    values[name] = [short]
         self._listed = b"".join(listed)
         if listed and not listed[-1].endswith(b"\n"):
             self._listed += b"\r\n"
@@ -84,23 +119,52 @@ class Summary:
         self._values = values
         return values
 
-    def rendition(self, **found: Any) -> Rendition:
-        """Give the rendition; `found` is the scanner's share of it."""
-        sent = parse_date(self._first(b"date") or b"")
-        subject = one_line(decode_words(self._first(b"subject") or b""))
+    def rendition(
+        self,
+        *,
+        envelope: bytes,
+        body: bytes,
+        bodystructure: bytes,
+        structure: bytes,
+        header_octets: int,
+        preview: str,
+        truncated: bool,
+        has_8bit: bool,
+        has_8bit_header: bool,
+        has_nul: bool,
+        longest_line: int,
+    ) -> Rendition:
+        """Give the rendition; the scanner brings its share of it."""
+        first = self._first
+        written, subject, base = first(b"date"), "", ""
+        sent = parse_date(written) if written else None
+        if value := first(b"subject"):
+            subject = one_line(decode_words(value))
+            base = base_subject(subject)
+        own_id = first(b"message-id")
         return Rendition(
+            envelope=envelope,
+            body=body,
+            bodystructure=bodystructure,
+            structure=structure,
+            header_octets=header_octets,
             listed_fields=self._listed,
             header_complete=self._complete,
             sent_date=sent.seconds if sent else None,
             sent_day=sent.day if sent else None,
             subject=subject,
-            base_subject=base_subject(subject),
-            message_id=message_id(self._first(b"message-id") or b""),
+            base_subject=base,
+            message_id=message_id(own_id) if own_id else "",
             references=thread_references(
-                self._first(b"references"), self._first(b"in-reply-to")
+                first(b"references"), first(b"in-reply-to")
             ),
+            preview=preview,
             hops=self.hops,
-            **found,
+            truncated=truncated,
+            has_8bit=has_8bit,
+            has_8bit_header=has_8bit_header,
+            has_nul=has_nul,
+            longest_line=longest_line,
         )
 
     def _first(self, name: bytes) -> bytes | None:

@@ -92,6 +92,7 @@ class JoinedBody:
 
 def octets_of(body: IBody) -> bytes:
     """All of a body; for small ones only."""
-    if isinstance(body, MemoryBody):
-        return body.octets
+    octets: bytes | None = getattr(body, "octets", None)
+    if octets is not None:
+        return octets
     return b"".join(body.chunks())

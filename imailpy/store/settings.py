@@ -47,7 +47,9 @@ class StoreSettings:
     inline_octets: int = 32 * KIB
     own_segment_octets: int = MIB
     segment_octets: int = 64 * MIB
-    compact_below: float = 0.6
+    # Every sealed segment lives to more than this: so all of them together
+    # hold at most 1.3 times what lives.
+    compact_below: float = 0.77
     spool_memory_octets: int = 64 * KIB
     spool_octets: int = 1024 * MIB
     undelete_s: float = 7 * DAY_S

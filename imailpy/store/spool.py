@@ -2,8 +2,9 @@
 The spool: bodies in flight.
 
 Each is hashed and scanned while it arrives, so that no octet is looked at
-twice. Up to 64 KB it stays in memory, past that it goes to a file, which a
-large message keeps: the store gives the same file a second name.
+twice. Up to 64 KB it stays in memory; up to 256 KB, too, while all bodies in
+memory together are few. Past that it goes to a file, which a large message
+keeps: the store gives the same file a second name.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ from imailpy.store.bodies import CHUNK_OCTETS
 from imailpy.store.settings import StoreSettings
 from imailpy.store.space import Space
 
+# Seconds between two looks at the free space for bodies that stay in memory.
+_LOOK_EVERY_S = 0.1
+
+
+# While all bodies in flight together are no more than this, one may stay in
+# memory up to so many times its usual share: a file made and removed costs
+# more than the rest of a message of 100 KB.
+FEW_OCTETS = 16 * 1024 * 1024
+MORE_WHILE_FEW = 4
+
 
 @implementer(ISpool)
 class Spool:
@@ -38,6 +49,8 @@ class Spool:
     ) -> None:
         self.disk = world.disk
         self._random = world.random
+        self._clock = world.clock
+        self._look_at = 0.0
         self.settings = settings
         self._space = space
         self.directory = f"{settings.current.directory}/spool"
@@ -49,8 +62,21 @@ class Spool:
     def incoming(self, size_hint_octets: int | None = None) -> IIncomingBody:
         hint = size_hint_octets or 0
         self._check_budget(hint)
-        self._space.check(hint)
+        self._look(hint)
         return IncomingBody(self)
+
+    def _look(self, hint: int) -> None:
+        """
+        Raise `StorageFull` below the free space guard.
+
+        It costs a system call, and the writer asks again for every group:
+        for what stays in memory a look that is just past will do.
+        """
+        now = self._clock.monotonic()
+        small = hint <= self.settings.current.spool_memory_octets
+        if not small or now >= self._look_at:
+            self._space.check(hint)
+            self._look_at = now + _LOOK_EVERY_S
 
     def take(self, octets: int) -> None:
         """Count octets against the budget; raises `StorageFull`."""
@@ -126,7 +152,10 @@ class IncomingBody:
             self._write(octets)
             return
         self._chunks.append(octets)
-        if self.size_octets > self._most_in_memory:
+        most = self._most_in_memory
+        if self._spool.in_flight_octets <= FEW_OCTETS:
+            most *= MORE_WHILE_FEW
+        if self.size_octets > most:
             self._path = self._spool.new_path()
             self._file = self._spool.disk.create(self._path)
             chunks, self._chunks = self._chunks, []

@@ -32,11 +32,11 @@ from imailpy.world.real_threads import RealThreads
 PR_SET_DUMPABLE = 4
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
+M_ARENA_MAX = -8
 # Seconds from `die` to the end, whatever still wants to finish.
 LONGEST_DEATH_S = 3.0
-_LETTERS = b"abcdefghijklmnopqrstuvwxyz234567"
-# Octet -> letter: five bits of it count.
-_LETTER_OF = _LETTERS * 8
+# Octet -> letter by its lower five bits.
+_TO_LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 
 
 @implementer(ICall)
@@ -83,7 +83,7 @@ class RealRandom:
         self._random = SystemRandom()
 
     def token(self) -> str:
-        return secrets.token_bytes(20).translate(_LETTER_OF).decode("ascii")
+        return secrets.token_bytes(20).translate(_TO_LETTERS).decode()
 
     def uniform(self, low: float, high: float) -> float:
         return self._random.uniform(low, high)
@@ -160,6 +160,9 @@ class RealWorld:
         if mallopt is not None:
             mallopt(M_MMAP_THRESHOLD, 1 << 20)
             mallopt(M_TRIM_THRESHOLD, 1 << 20)
+            # A thread's own arena is given back and fetched anew with every
+            # group of messages; one arena for all keeps its pages.
+            mallopt(M_ARENA_MAX, 1)
             libc.malloc_trim(0)
         # Not every system has prctl; the limit above holds without it.
         prctl = getattr(libc, "prctl", None)

@@ -284,6 +284,24 @@ class TroubleTests(_Case):
         receiving.discard()
         self.assertEqual(self.mails(ALICE), [])
 
+    def test_B3_6_second_copy_is_marked(self) -> None:
+        """Who did not hear our 250 and comes again gets it kept and marked."""
+        text = b"Message-ID: <same@x.test>\r\n\r\nhello\r\n"
+        for delivery_id in ("d1", "d2"):
+            envelope = Envelope(Path.parse(ANN), (to(ALICE),))
+            receiving = self.delivery.receiver.begin(
+                Transaction(
+                    delivery_id, CLIENT, "client.example", "ESMTP", envelope
+                )
+            )
+            receiving.write(text)
+            receiving.finish()
+            result_of(receiving.accept([ACCEPTED]))
+        first, second = self.mails(ALICE)
+        self.assertNotIn(b"X-Imailpy-Repeat-Of", first)
+        self.assertIn(b"X-Imailpy-Repeat-Of: d1\r\n", second)
+        self.assertIn("delivery.repeated", self.journal.names())
+
     def test_accepted_once(self) -> None:
         """A message that was never finished cannot be accepted."""
         receiving = self.begin()

@@ -249,6 +249,7 @@ class FullDiskTests(Case):
         box = self.open()
         result_of(box.append(self.message()))
         self.disk.free = 3 << 20
+        self.world.advance(0.2)
         with self.assertRaises(errors.StorageFull) as caught:
             self.message()
         self.assertEqual(caught.exception.reply.code, 452)
@@ -309,7 +310,7 @@ class FullDiskTests(Case):
     def test_spool_full(self) -> None:
         """A full disk under the spool refuses the body and leaves no file."""
         incoming = self.store.spool.incoming()
-        incoming.write(b"x" * 70_000)
+        incoming.write(b"x" * 300_000)
         self.disk.failing["write"] = errno.ENOSPC
         with self.assertRaises(errors.StorageFull):
             incoming.write(b"x")

@@ -43,6 +43,7 @@ class MemoryDirectory:
         self._accounts: dict[str, Account] = {}
         self._secrets: dict[str, AccountSecrets] = {}
         self._keys: dict[str, bytes] = {}
+        self.version = 0
 
     async def domain(self, name: str) -> Domain | None:
         return self._domains.get(name)
@@ -92,11 +93,13 @@ class MemoryDirectory:
         if domain.name in self._domains:
             raise ObjectExists(f"domain {domain.name}")
         self._domains[domain.name] = domain
+        self.version += 1
 
     async def update_domain(self, domain: Domain) -> None:
         if domain.name not in self._domains:
             raise ObjectNotFound(f"domain {domain.name}")
         self._domains[domain.name] = domain
+        self.version += 1
 
     async def remove_domain(self, name: str) -> None:
         if name not in self._domains:
@@ -104,6 +107,7 @@ class MemoryDirectory:
         if any(e.address.domain == name for e in self._addresses.values()):
             raise ObjectExists(f"domain {name} has addresses")
         del self._domains[name]
+        self.version += 1
 
     async def add_account(
         self,
@@ -119,6 +123,7 @@ class MemoryDirectory:
         self._addresses[path.folded] = account
         self._accounts[account.id] = account
         self._secrets[account.id] = secrets
+        self.version += 1
         self._made(account.id)
         return account
 
@@ -129,6 +134,7 @@ class MemoryDirectory:
         )
         self._accounts[account.id] = new
         self._addresses[old.address.folded] = new
+        self.version += 1
 
     async def set_secrets(
         self, account_id: str, secrets: AccountSecrets
@@ -141,16 +147,19 @@ class MemoryDirectory:
         del self._accounts[account_id]
         del self._secrets[account_id]
         del self._addresses[account.address.folded]
+        self.version += 1
         self._removed(account_id)
 
     async def add_alias(self, alias: Alias) -> None:
         self._check_new(alias.address)
         self._addresses[alias.address.folded] = alias
+        self.version += 1
 
     async def remove_alias(self, path: Path) -> None:
         if not isinstance(self._addresses.get(path.folded), Alias):
             raise ObjectNotFound(f"alias {path}")
         del self._addresses[path.folded]
+        self.version += 1
 
     def quota(self, account_id: str) -> int | None:
         """Give an account's limit in octets; `ObjectNotFound` without one."""

@@ -51,6 +51,7 @@ class SqliteDirectory:
         self._store = store
         # (kind, name) -> what was found.
         self._known: dict[tuple[str, str], Any] = {}
+        self.version = 0
 
     def _read(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
         try:
@@ -66,6 +67,7 @@ class SqliteDirectory:
         finally:
             # Nobody else changes the directory: the store's lock is ours.
             self._known.clear()
+            self.version += 1
 
     def _learn(self, kind: str, name: str, found: Any) -> Any:
         if found is not None:

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 import apsw
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from imailpy.errors import (
@@ -178,15 +179,25 @@ class SqliteStore:
         writer.execute("COMMIT")
 
     def _clear_segments(self) -> None:
-        """Seal every segment; remove files that no row names."""
+        """
+        Seal every segment; remove files that no row names.
+
+        What a crash left behind the last octets that a row knows counts as
+        dead, or compaction would never see it.
+        """
         writer = self.connections.writer
-        writer.execute("UPDATE segments SET sealed = 1 WHERE sealed = 0")
-        known = {
-            name for (name,) in writer.execute("SELECT name FROM segments")
-        }
+        rows = writer.execute("SELECT name, sealed FROM segments").fetchall()
+        known = dict(rows)
         for name in self.segments.names():
             if name not in known:
                 self.segments.remove(name)
+            elif not known[name]:
+                writer.execute(
+                    "UPDATE segments SET sealed = 1, size_octets = ?"
+                    " WHERE name = ?",
+                    (self.segments.size_of(name), name),
+                )
+        writer.execute("UPDATE segments SET sealed = 1 WHERE sealed = 0")
 
     # --- work for the writer
 
@@ -194,20 +205,30 @@ class SqliteStore:
         """Hand a job to the writer; gives what it gave, once durable."""
         if self.closed:
             raise StoreUnavailable("the store is closed")
-        held = [body for body in job.bodies if isinstance(body, SpooledBody)]
+        # A body in memory needs no hold: its octets stay as they are.
+        held = [
+            body
+            for body in job.bodies
+            if isinstance(body, SpooledBody) and body.file is not None
+        ]
         for body in held:
             body.hold()
-        working: Any = self._batch.submit(job)
         # Who waits may give up; what the writer did is taken note of all the
         # same, so the two are not one Deferred.
         waiting: Deferred[Any] = Deferred()
-        working.addCallback(self._settled)
+        working: Any = self._batch.submit(job)
         working.addBoth(self._answer, waiting, held)
         return waiting
 
     def _answer(
         self, result: Any, waiting: Deferred[Any], held: list[SpooledBody]
     ) -> None:
+        """Take note of what the writer did, and pass it on."""
+        try:
+            if isinstance(result, Done):
+                result = self._settled(result)
+        except BaseException:  # given on, whatever it is
+            result = Failure()
         for body in held:
             body.let_go()
         if not waiting.called:
@@ -228,8 +249,14 @@ class SqliteStore:
         grows: bool = True,
     ) -> T:
         """As `work`, for what stores bodies: they are put in place first."""
-        renditions = [await self.rendition(body) for body in bodies]
-        places = [await self._place(body) for body in bodies]
+        renditions = [
+            body.rendition or await self.rendition(body) for body in bodies
+        ]
+        most = self.settings.current.own_segment_octets
+        places = [
+            await self._place(body) if body.size_octets > most else None
+            for body in bodies
+        ]
 
         def within(tx: Tx, job: Job) -> T:
             return run(tx, [p or Place() for p in job.places], renditions)
@@ -253,10 +280,8 @@ class SqliteStore:
             return scanned(body)
         return await self.pooled(scanned, body)
 
-    async def _place(self, body: IBody) -> Place | None:
+    async def _place(self, body: IBody) -> Place:
         """Give a large body its own file; the writer places the others."""
-        if body.size_octets <= self.settings.current.own_segment_octets:
-            return None
         self.space.check()
         path = None
         if isinstance(body, SpooledBody) and body.file is not None:
