@@ -122,7 +122,6 @@ def fold_local_part(local_part: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
-@lru_cache(maxsize=4096)
 def quote_local_part(local_part: str) -> str:
     """Quote a local part where its form needs it [RFC5321 4.1.2]."""
     if _DOT_STRING.fullmatch(local_part):
