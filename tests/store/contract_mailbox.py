@@ -88,6 +88,24 @@ class MailboxContract(Base):
         [row] = result_of(box.rows(ALL, [Column.PREFIX_SIZE, Column.SIZE]))
         self.assertEqual(row, (6, 6 + len(SIMPLE)))
 
+    def test_read_in_order(self) -> None:
+        """Who reads one message behind the other gets each as it is, and
+        none that has gone meanwhile."""
+        box = self.open()
+        self.append(box, 40)
+        for uid in range(1, 21):
+            octets = b"N: %d\r\n\r\nx\r\n" % (uid - 1)
+            self.assertEqual(self.body_of(box, uid), octets)
+        gone = UidSet(((21, 25),))
+        self.store_flags(box, gone, "add", DELETED)
+        result_of(box.expunge())
+        for uid in gone:
+            self.assertIsNone(result_of(box.body(uid)))
+        for uid in (*range(26, 41), 3, 4, 5):
+            octets = b"N: %d\r\n\r\nx\r\n" % (uid - 1)
+            self.assertEqual(self.body_of(box, uid), octets)
+        self.assertIsNone(result_of(box.body(41)))
+
     def test_array_grows_in_place(self) -> None:
         """A session keeps its sequence numbers when others expunge."""
         box = self.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,9 @@ _COLUMNS: dict[Column, str] = {
 }
 # What the arrays of the open mailbox know.
 _AT_HAND = (Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MODSEQ)
+
+# Messages that a reader of one behind the other gets with one query.
+READ_AHEAD = 16
 
 INFO_COLUMNS = (
     "b.key, b.id, b.name, b.uid_validity, b.uid_next, b.highest_modseq,"
@@ -136,6 +140,9 @@ class SqliteMailbox(SharedMailbox):
         self.key = key
         # What was committed up to here was loaded already.
         self._loaded_modseq = self.info.highest_modseq
+        # Small bodies that were read along: uid -> row of `_read_bodies`.
+        self._ahead: dict[int, tuple[Any, ...]] = {}
+        self._last_read = 0
 
     def committed(self, effect: Effect) -> None:
         """Take what a commit did, unless it was there when loading."""
@@ -252,19 +259,43 @@ class SqliteMailbox(SharedMailbox):
             await self._store.upkeep.render(sorted(old))
 
     async def body(self, uid: int) -> IBody | None:
-        rows = self._store.read(
-            "SELECT e.prefix, b.extent, b.hash, x.octets FROM messages m"
-            " JOIN emails e ON e.id = m.email"
-            " JOIN blobs b ON b.id = m.blob"
-            " LEFT JOIN extents x ON x.id = b.extent"
-            " WHERE m.mailbox = ? AND m.uid = ? AND m.expunged_at IS NULL",
-            (self.key, uid),
-        )
-        if not rows:
+        row = self._ahead.pop(uid, None)
+        if row is not None and not self.present(UidSet.of(uid)):
             return None
-        prefix, extent, sha256, octets = rows[0]
+        if row is None:
+            row = self._read_bodies(uid)
+        self._last_read = uid
+        if row is None:
+            return None
+        _, prefix, extent, sha256, octets = row
         if octets is None:
             shared = self._store.read_extent(extent, sha256)
         else:
             shared = self._store.inline(octets, sha256)
         return JoinedBody(prefix, shared) if prefix else shared
+
+    def _read_bodies(self, uid: int) -> tuple[Any, ...] | None:
+        """
+        Read where a body is; what is small is read with it.
+
+        Who reads one message behind the other gets the next ones from the
+        same query: they are kept until they are asked for.
+        """
+        last, here = uid, self.uids
+        at = bisect_left(here, uid)
+        if 0 < at < len(here) and here[at - 1] == self._last_read:
+            last = here[min(at + READ_AHEAD, len(here)) - 1]
+        rows = self._store.read(
+            "SELECT m.uid, e.prefix, b.extent, b.hash, x.octets"
+            " FROM messages m"
+            " JOIN emails e ON e.id = m.email"
+            " JOIN blobs b ON b.id = m.blob"
+            " LEFT JOIN extents x ON x.id = b.extent"
+            " WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ?"
+            " AND m.expunged_at IS NULL ORDER BY m.uid",
+            (self.key, uid, max(uid, last)),
+        )
+        self._ahead = {
+            row[0]: row for row in rows if row[0] != uid and row[4] is not None
+        }
+        return rows[0] if rows and rows[0][0] == uid else None
