@@ -64,10 +64,13 @@ def write(
 async def people(operations: Operations) -> None:
     """Make the accounts and some mail, once."""
     with suppress(ObjectExists):
-        await operations.domain_add(DOMAIN)
+        await operations.perform("domain.add", {"name": DOMAIN})
         for name, password in ACCOUNTS:
             address = f"{name}@{DOMAIN}"
-            made = await operations.account_add(address, password, scram=True)
+            made = await operations.perform(
+                "account.add",
+                {"address": address, "password": password, "scram": True},
+            )
             await _welcome(operations, made["id"], address)
 
 

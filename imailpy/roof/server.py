@@ -170,6 +170,7 @@ class Server(TwistedService):
             reload=self.reload,
             facts=self.facts,
             wake_queue=self.delivery.runner.wake,
+            realm=self.realm,
         )
 
     async def _open(self) -> None:

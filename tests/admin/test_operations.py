@@ -119,7 +119,9 @@ class OperationsTests(SynchronousTestCase):
         doors = ServerDoors(
             reload, lambda: {"version": "1"}, lambda: woken.append(True)
         )
-        self.operations.server = doors
+        self.operations = Operations(
+            self.world, self.store, self.passwords, doors
+        )
         ids = self.queued("x@far.test")
         self.do("queue.retry", ids=ids)
         self.assertEqual(woken, [True])
