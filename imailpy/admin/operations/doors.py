@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from attrs import frozen
 
 from imailpy.admin.operations.words import Plain
+from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.realm.passwords import Passwords
@@ -40,9 +41,11 @@ class House:
         store: Open.
         passwords: Checks and hashes new passwords.
         server: None when no server runs and the store was opened instead.
+        history: What was decided; None where nobody has opened it.
     """
 
     world: IWorld
     store: IStore
     passwords: Passwords
     server: ServerDoors | None = None
+    history: IHistory | None = None

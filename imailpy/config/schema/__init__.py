@@ -26,6 +26,7 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.explaining import History
 from imailpy.config.schema.machine import (
     Certificate,
     Log,
@@ -55,6 +56,7 @@ __all__ = [
     "Delivery",
     "Dns",
     "Hello",
+    "History",
     "Hop",
     "Imap",
     "Limits",
@@ -109,6 +111,7 @@ class Configuration:
     imap: Imap = section(Imap)
     pop3: Pop3 = section(Pop3)
     log: Log = section(Log)
+    history: History = section(History)
     metrics: Metrics = section(Metrics)
     file: str = field(default="imailpy.toml", init=False, eq=False)
     lines: LineMap = field(factory=LineMap, init=False, eq=False, repr=False)
