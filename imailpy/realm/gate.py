@@ -276,7 +276,8 @@ def _cannot_tell(
         f"{stage}.unavailable",
         error.private,
         error.reply,
-        snapshot=book.number,
+        book.settings.policy.entry("storage.directory"),
+        book.number,
     )
 
 

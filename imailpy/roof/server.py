@@ -23,6 +23,7 @@ from imailpy.admin.control import SOCKET_NAME, ControlFactory
 from imailpy.admin.journal import Journal, StreamSink
 from imailpy.admin.meters import Meters, site
 from imailpy.admin.operations import Operations, ServerDoors
+from imailpy.admin.rehearsals import Rehearsals
 from imailpy.config import ConfigError, Configuration
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
@@ -148,6 +149,9 @@ class Server(TwistedService):
             self.realm.passwords,
             self._doors(),
             history=self.history,
+            rehearsals=Rehearsals(
+                world, self.providers, self.store, self.realm
+            ),
         )
         self.opened = Deferred.fromCoroutine(self._open())
         self.opened.addErrback(self._cannot_open)

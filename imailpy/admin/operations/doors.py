@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -12,6 +13,9 @@ from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.realm import Realm
+
+if TYPE_CHECKING:
+    from imailpy.admin.rehearsals import Rehearsals
 
 
 @frozen
@@ -42,6 +46,7 @@ class House:
         passwords: Checks and hashes new passwords.
         server: None when no server runs and the store was opened instead.
         history: What was decided; None where nobody has opened it.
+        rehearsals: What would be decided; None without a configuration.
     """
 
     world: IWorld
@@ -49,3 +54,4 @@ class House:
     passwords: Passwords
     server: ServerDoors | None = None
     history: IHistory | None = None
+    rehearsals: Rehearsals | None = None
