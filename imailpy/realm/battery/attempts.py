@@ -9,11 +9,13 @@ is damaged by a letter or two besides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from random import Random
+from typing import TypeVar
 
 from attrs import frozen
 
 from imailpy.realm.battery.site import Peer, Site
+
+T = TypeVar("T")
 
 # Recipients that one client names with one sender.
 TOGETHER = 20
@@ -50,6 +52,37 @@ def _shown(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
+class _Dice:
+    """
+    Numbers that are the same for the same seed, on every machine.
+
+    Not the World's: a battery that found something must be had again.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed * 2 + 1
+
+    def randrange(self, limit: int) -> int:
+        """A whole number from 0 to `limit` - 1."""
+        # A linear congruence by Knuth; its upper bits are the good ones.
+        self._state = (
+            self._state * 6364136223846793005 + 1442695040888963407
+        ) % (1 << 64)
+        return (self._state >> 33) % limit
+
+    def randint(self, low: int, high: int) -> int:
+        """A whole number from `low` to `high`."""
+        return low + self.randrange(high - low + 1)
+
+    def random(self) -> float:
+        """From 0 to less than 1."""
+        return self.randrange(1 << 30) / (1 << 30)
+
+    def choice(self, of: Sequence[T]) -> T:
+        """One of several."""
+        return of[self.randrange(len(of))]
+
+
 def generated(seed: int, count: int, house: Site) -> Iterator[Attempt]:
     """
     Give attempts to relay through a site.
@@ -61,7 +94,7 @@ def generated(seed: int, count: int, house: Site) -> Iterator[Attempt]:
         count: How many.
         house: Whose addresses, clients and lists are played with.
     """
-    rng = Random(seed)  # noqa: S311 - to be had again, not to be secret
+    rng = _Dice(seed)
     given = 0
     while given < count:
         peer = rng.choice(house.peers)
@@ -75,7 +108,7 @@ def generated(seed: int, count: int, house: Site) -> Iterator[Attempt]:
 # Senders
 
 
-def _sender(rng: Random, site: Site) -> tuple[str, str]:
+def _sender(rng: _Dice, site: Site) -> tuple[str, str]:
     user, domain = _somebody(rng, site)
     accepted = (
         rng.choice(site.accepted) if site.accepted else "a@stranger.test"
@@ -116,14 +149,14 @@ def _like(entry: str) -> str:
     return f"friend@{entry.removeprefix('@')}"
 
 
-def _somebody(rng: Random, site: Site) -> tuple[str, str]:
+def _somebody(rng: _Dice, site: Site) -> tuple[str, str]:
     if site.samples:
         user, _, domain = rng.choice(site.samples).rpartition("@")
         return user.strip('"'), domain
     return "nobody", rng.choice(site.domains) if site.domains else "our.test"
 
 
-def _own_literal(rng: Random, site: Site) -> str:
+def _own_literal(rng: _Dice, site: Site) -> str:
     if not site.own_addresses:
         return "[192.0.2.1]"
     address = rng.choice(site.own_addresses)
@@ -133,7 +166,7 @@ def _own_literal(rng: Random, site: Site) -> str:
 # Recipients
 
 
-def _recipient(rng: Random, site: Site) -> tuple[str, str]:
+def _recipient(rng: _Dice, site: Site) -> tuple[str, str]:
     user, domain = _somebody(rng, site)
     if rng.random() < 0.15:
         domain = rng.choice((VICTIM, "stranger.test", *site.onward))
@@ -147,7 +180,7 @@ def _recipient(rng: Random, site: Site) -> tuple[str, str]:
     return ", ".join(tricks), f"TO:{text}"
 
 
-def _local_part(rng: Random, user: str, domain: str) -> tuple[str, str]:
+def _local_part(rng: _Dice, user: str, domain: str) -> tuple[str, str]:
     if rng.random() < 0.3:
         return "", user
     forms = (
@@ -195,7 +228,7 @@ def _local_part(rng: Random, user: str, domain: str) -> tuple[str, str]:
     return rng.choice(forms)
 
 
-def _domain(rng: Random, site: Site, domain: str) -> tuple[str, str]:
+def _domain(rng: _Dice, site: Site, domain: str) -> tuple[str, str]:
     if rng.random() < 0.4:
         return "", f"@{domain}"
     own = _own_literal(rng, site)
@@ -240,7 +273,7 @@ def _domain(rng: Random, site: Site, domain: str) -> tuple[str, str]:
     return rng.choice(forms)
 
 
-def _dress(rng: Random, domain: str) -> tuple[str, str, str]:
+def _dress(rng: _Dice, domain: str) -> tuple[str, str, str]:
     if rng.random() < 0.6:
         return "", "<", ">"
     forms = (
@@ -265,7 +298,7 @@ def _dress(rng: Random, domain: str) -> tuple[str, str, str]:
     return rng.choice(forms)
 
 
-def _damaged(rng: Random, text: str) -> str:
+def _damaged(rng: _Dice, text: str) -> str:
     """Change a letter or two."""
     for _ in range(rng.randint(1, 2)):
         at = rng.randint(0, len(text))

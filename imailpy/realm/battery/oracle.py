@@ -306,7 +306,7 @@ def _domain(text: str) -> str | None:
     if text.startswith("["):
         return _literal(text)
     if not text.isascii():
-        # What looks like ASCII means it [RFC5892]; read by another library
+        # What looks like ASCII means it; read by another library
         # than the server's.
         text = unicodedata.normalize("NFKC", text).replace("\u3002", ".")
         if not text.isascii():

@@ -34,7 +34,7 @@ class Peer:
     user: Account | None = None
 
 
-# Addresses that nobody has [RFC5737] [RFC3849], and one in IPv6 clothes.
+# Addresses that nobody has: those for documentation, and one in IPv6 clothes.
 STRANGERS = (
     Peer("stranger", "203.0.113.9"),
     Peer("stranger by IPv6", "2001:db8:bad::9"),
