@@ -86,6 +86,8 @@ class History:
 
     def _take(self, told: _Told) -> None:
         waiting = self._waiting
+        if self._settings.current.days <= 0:
+            return
         if len(waiting) >= MOST_WAITING:
             self.dropped += 1
             return
