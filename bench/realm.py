@@ -14,7 +14,7 @@ import tempfile
 from time import process_time
 
 from imailpy.history import History, HistorySettings
-from imailpy.history.keeper import _lines
+from imailpy.history.lines import block
 from imailpy.mail import Client, MailParameters, Path, Recipient
 from imailpy.realm.realm import Realm
 from imailpy.realm.settings import RealmSettings
@@ -96,7 +96,7 @@ def main():
     print(f"with a history       {best(make(taking), count):6.1f} us")
     told = taking.told[:count]
     begun = process_time()
-    lines = _lines(told)
+    blocks = [block(told[at : at + 200], {}) for at in range(0, count, 200)]
     spelt = process_time()
     print(f"thread: spelling     {(spelt - begun) / count * 1e6:6.1f} us")
     with tempfile.TemporaryDirectory() as directory:
@@ -104,8 +104,8 @@ def main():
         history = History(world, Fixed(HistorySettings(directory)))
         database = history._open(HistorySettings(directory))
         begun = process_time()
-        for at in range(0, count, 200):
-            database.write(lines[at : at + 200])
+        for each in blocks:
+            database.write([each])
         spent = (process_time() - begun) / count * 1e6
         print(f"thread: writing      {spent:6.1f} us")
         database.close()
