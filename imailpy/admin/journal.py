@@ -22,6 +22,7 @@ from twisted.logger import (
 )
 from zope.interface import directlyProvides, implementer
 
+from imailpy.admin.flood import Flood
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.world import IClock
 from imailpy.mail import Decision
@@ -113,6 +114,7 @@ class Journal:
         sink: Gets (event, plain facts); Twisted's logger unless given.
         count: Called with the name of every event.
         verbose: Whether what was simply accepted has lines of its own, too.
+        clock: Keeps a flood of like lines short; None: all are written.
     """
 
     log = Logger(namespace="imailpy")
@@ -122,8 +124,11 @@ class Journal:
         sink: Sink | None = None,
         count: Callable[[str], None] | None = None,
         verbose: bool = False,
+        *,
+        clock: IClock | None = None,
     ) -> None:
         self._sink = self._to_logger if sink is None else sink
+        self.flood = None if clock is None else Flood(clock, self._sink)
         self._count = count
         self.verbose = verbose
 
@@ -137,10 +142,11 @@ class Journal:
     ) -> None:
         if self._count is not None:
             self._count(event)
-        self._sink(
-            event,
-            spell_out({"session": session_id, "message": message_id, **facts}),
+        plain = spell_out(
+            {"session": session_id, "message": message_id, **facts}
         )
+        if self.flood is None or self.flood.passes(event, plain):
+            self._sink(event, plain)
 
     def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
         self.log.emit(
