@@ -16,13 +16,23 @@ from imailpy.interfaces.world import IClock
 
 # Lines a minute of one client, of all together.
 MOST_ALIKE = 20
-MOST_OF_A_KIND = 500
+MOST_OF_A_KIND = 1000
 SPAN_S = 60.0
 # Kinds and clients that are told apart within a minute.
 _MOST_KEYS = 10_000
 
 # The last word of events that a peer causes as often as it likes.
-_CAUSED = frozenset(("decision", "offence", "timeout", "aborted", "refused"))
+_CAUSED = frozenset(
+    (
+        "aborted",
+        "added",
+        "decision",
+        "offence",
+        "refused",
+        "timeout",
+        "too_slow",
+    )
+)
 _Key = tuple[str, ...]
 
 
@@ -47,7 +57,7 @@ class Flood:
         """Whether this line is written."""
         if event.rpartition(".")[2] not in _CAUSED:
             return True
-        if plain.get("verdict") == "accept":
+        if plain.get("verdict") == "accept" and event != "connect.decision":
             return True
         now = self._clock.monotonic()
         if now >= self._until:
@@ -58,15 +68,17 @@ class Flood:
         counts = self._counts
         if len(counts) >= _MOST_KEYS and key not in counts:
             key = kind
-        alike = counts[key] = counts.get(key, 0) + 1
-        all_ = counts[kind] = counts.get(kind, 0) + (key != kind)
-        most = MOST_ALIKE if key != kind else MOST_OF_A_KIND
-        if alike <= most and all_ <= MOST_OF_A_KIND:
-            return True
+        if key != kind:
+            alike = counts[key] = counts.get(key, 0) + 1
+            if alike > MOST_ALIKE:
+                return self._hold(key, now)
+        all_ = counts[kind] = counts.get(kind, 0) + 1
+        return all_ <= MOST_OF_A_KIND or self._hold(kind, now)
+
+    def _hold(self, key: _Key, now: float) -> bool:
         if not self._held:
             self._clock.call_later(self._until - now, self._time_is_over)
-        told = key if alike > most else kind
-        self._held[told] = self._held.get(told, 0) + 1
+        self._held[key] = self._held.get(key, 0) + 1
         return False
 
     def flush(self) -> None:
@@ -74,7 +86,7 @@ class Flood:
         held, self._held = self._held, {}
         self._counts.clear()
         for (event, rule, *client), more in held.items():
-            plain: dict[str, Any] = {"event": event}
+            plain: dict[str, Any] = {"of": event}
             if rule:
                 plain["rule"] = rule
             if client:
