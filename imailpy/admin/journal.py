@@ -22,6 +22,7 @@ from twisted.logger import (
 )
 from zope.interface import directlyProvides, implementer
 
+from imailpy.admin.flood import Flood
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.world import IClock
 from imailpy.mail import Decision
@@ -116,6 +117,7 @@ class Journal:
         count: Called with the name of every event.
         verbose: Whether what was simply accepted has lines of its own, too.
         keep: Gets what becomes of mail, for the history.
+        clock: Keeps a flood of like lines short; None: all are written.
     """
 
     log = Logger(namespace="imailpy")
@@ -125,10 +127,13 @@ class Journal:
         sink: Sink | None = None,
         count: Callable[[str], None] | None = None,
         verbose: bool = False,
+        *,
         keep: Callable[[str, dict[str, Any]], None] | None = None,
+        clock: IClock | None = None,
     ) -> None:
         self._keep = keep
         self._sink = self._to_logger if sink is None else sink
+        self.flood = None if clock is None else Flood(clock, self._sink)
         self._count = count
         self.verbose = verbose
 
@@ -145,9 +150,10 @@ class Journal:
         plain = spell_out(
             {"session": session_id, "message": message_id, **facts}
         )
-        self._sink(event, plain)
         if self._keep is not None and event.startswith(_STORY):
             self._keep(event, plain)
+        if self.flood is None or self.flood.passes(event, plain):
+            self._sink(event, plain)
 
     def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
         self.log.emit(
