@@ -19,7 +19,8 @@ from imailpy.protocol.smtp.options import LineEnds
 
 # Octets of a `BodyChunk` at most. A normalized piece may be twice as long
 # as what came, and a carry of 4 octets comes on top.
-PIECE_OCTETS = 64 * 1024
+PIECE_OCTETS = 64 * 1024 + 8
+# What a transport reads in one go is looked at in one go.
 _TAKEN_OCTETS = PIECE_OCTETS - 8
 
 # Twice as fast as `bytes.find`, which is slow for more than one octet.
