@@ -85,6 +85,7 @@ def _add_groups() -> None:
     from imailpy.cli import (
         accounts,
         aliases,
+        bans,
         configs,
         domains,
         explaining,
@@ -95,6 +96,7 @@ def _add_groups() -> None:
     for module in (
         accounts,
         aliases,
+        bans,
         configs,
         domains,
         queues,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
+from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.past import Past
@@ -31,7 +32,16 @@ from imailpy.realm.passwords import Passwords
 
 __all__ = ["BadRequest", "Operations", "ServerDoors", "complaint_of"]
 
-NOUNS = (Domains, Accounts, Aliases, Queue, Past, Policy, TheServer)
+NOUNS = (
+    Domains,
+    Accounts,
+    Aliases,
+    Queue,
+    Bans,
+    Past,
+    Policy,
+    TheServer,
+)
 
 
 class Operations:
