@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import apsw
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from imailpy.errors import HistoryUnavailable
@@ -135,7 +136,7 @@ class History:
     # Inside, in the reactor's thread
 
     async def _close(self, thread: IBatchThread) -> None:
-        await thread.submit(lambda: self._let_go())
+        await _submitted(thread, lambda: self._let_go())
         await thread.stop()
 
     def _moment(self) -> None:
@@ -166,9 +167,7 @@ class History:
             self._thread = self._world.threads.batch(
                 "history", lambda jobs: [_perform(job) for job in jobs]
             )
-        waiting: Any = self._thread.submit(work)
-        done: Deferred[T] = waiting
-        return done
+        return _submitted(self._thread, work)
 
     def _written(self, found: tuple[int, bool], count: int) -> None:
         octets, more = found
@@ -263,6 +262,19 @@ class History:
         database, self._database = self._database, None
         if database is not None:
             database.close()
+
+
+def _submitted(thread: IBatchThread, work: Callable[[], T]) -> Deferred[T]:
+    waiting: Deferred[T] = Deferred()
+
+    def done(result: Any) -> None:
+        if isinstance(result, BaseException):
+            waiting.errback(Failure(result))
+        else:
+            waiting.callback(result)
+
+    thread.submit(work, done)
+    return waiting
 
 
 def _perform(job: Callable[[], Any]) -> Any:
