@@ -249,3 +249,15 @@ class LoginCancelled(LoginRefused):
     @property
     def reply(self) -> Reply:
         return Reply(501, self.public, self.enhanced_status)
+
+
+class ProcessFailed(MailError):
+    """A process ended without an answer."""
+
+
+class Stuck(BaseException):
+    """
+    A call was ended by the watchdog.
+
+    No `except Exception` of the code that is stuck catches it.
+    """
