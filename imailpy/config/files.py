@@ -81,6 +81,10 @@ def _named_files(
     trust_file = configuration.tls.trust_file
     if trust_file:
         yield from _file(("tls", "trust_file"), trust_file, disk, False)
+    policy = configuration.policy
+    for key, named in (("file", policy.file), ("tests", policy.tests)):
+        if named:
+            yield from _file(("policy", key), named, disk, False)
     delivery = configuration.delivery
     hops: list[tuple[KeyPath, str]] = [
         (("delivery", "smart_host"), delivery.smart_host.password_file)

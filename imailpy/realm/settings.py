@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from imailpy.policy.settings import PolicySettings
+from imailpy.realm.custom.settings import CustomPolicy
 
 
 @frozen
@@ -63,8 +64,10 @@ class RealmSettings:
         policy: What the checks are told.
         login: How somebody signs in.
         box_delimiters: Characters before the box in `user+box`.
+        custom: The policy in Python.
     """
 
     policy: PolicySettings = field(factory=PolicySettings)
     login: LoginSettings = field(factory=LoginSettings)
     box_delimiters: str = "+-"
+    custom: CustomPolicy = field(factory=CustomPolicy)

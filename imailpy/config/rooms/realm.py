@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imailpy.config.rooms.custom import custom
 from imailpy.config.schema import Configuration
 from imailpy.policy.networks import Networks, parse_network
 from imailpy.policy.settings import (
@@ -33,6 +34,7 @@ def realm(configuration: Configuration) -> RealmSettings:
             default_domain=login.default_domain,
         ),
         box_delimiters=configuration.recipients.box_delimiters,
+        custom=custom(configuration),
     )
 
 

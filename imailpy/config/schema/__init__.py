@@ -26,6 +26,7 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.custom import Policy
 from imailpy.config.schema.machine import (
     Certificate,
     Log,
@@ -65,6 +66,7 @@ __all__ = [
     "LogLevel",
     "Login",
     "Metrics",
+    "Policy",
     "Pop3",
     "Recipients",
     "Relay",
@@ -103,6 +105,7 @@ class Configuration:
     login: Login = section(Login)
     submission: Submission = section(Submission)
     recipients: Recipients = section(Recipients)
+    policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)
     dns: Dns = section(Dns)
     hello: Hello = section(Hello)

@@ -9,7 +9,6 @@ had to be ended, switch the function off until the policy is loaded anew.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from imailpy.errors import Stuck
@@ -111,12 +110,17 @@ class Guard:
         reply = said.reply
         if said.refuses:
             reply = _checked(said.verdict, reply)
-        elif said.verdict is Verdict.QUARANTINE:
-            if self.registration.stage not in QUARANTINING:
-                raise ValueError(
-                    "quarantine is for the stages "
-                    f"{' and '.join(QUARANTINING)} only"
-                )
+            if self.registration.stage == "connect":
+                # All that a greeting can say [RFC5321 3.1].
+                code = 421 if said.verdict is Verdict.DEFER else 554
+                reply = Reply(code, reply.text, reply.enhanced_status)
+        elif (
+            said.verdict is Verdict.QUARANTINE
+            and self.registration.stage not in QUARANTINING
+        ):
+            raise ValueError(
+                f"quarantine is for the stages {' and '.join(QUARANTINING)}"
+            )
         return Decision(
             said.verdict,
             self._rule(said.rule),

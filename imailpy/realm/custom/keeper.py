@@ -177,7 +177,7 @@ class Keeper:
 
     async def _prepared(self, settings: CustomPolicy) -> Candidate:
         texts = self._texts(settings)
-        self._refused = texts
+        self._refused = settings, texts
         policy, tests = _sources(settings, texts)
         tried = await self._tried(policy, tests, settings)
         if tried.wrong:
@@ -202,6 +202,7 @@ class Keeper:
             raise _refused(str(wrong)) from None
         except Stuck as stuck:
             raise _refused(f"{policy.file}: loading: {stuck}") from None
+        self._refused = None
         return Candidate(
             settings, pipeline, tuple(guards), texts, len(tried.tests)
         )
@@ -259,11 +260,11 @@ class Keeper:
             texts = refused.private
         seen, self._seen = self._seen, texts
         if texts == held.texts:
-            if self._refused is not None:
+            if self._refused is not None and self._refused[0] == held.settings:
                 # Taken back: what is there is what holds.
                 self._refused, self.alert = None, ""
-        elif texts == seen and texts != self._refused:
-            self._refused = texts
+        elif texts == seen and (held.settings, texts) != self._refused:
+            self._refused = held.settings, texts
             Deferred.fromCoroutine(self._take(held)).addBoth(
                 lambda _: self._look_later()
             )
