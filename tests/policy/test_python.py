@@ -181,7 +181,8 @@ class TrialTests(SynchronousTestCase):
         found = tried(
             self.CHECK,
             "import policy\nfrom imailpy.policy.testing import *\n"
-            "def test_a(): expect(policy.f(facts.mail()), 'defer', code=450)\n",
+            "def test_a(): "
+            "expect(policy.f(facts.mail()), 'defer', code=450)\n",
         )
         self.assertEqual(found.wrong, "")
         self.assertEqual(
