@@ -23,7 +23,7 @@ from imailpy.policy.pipeline import Check, Pipeline, Place, Row
 
 # Name of the module as which a policy is read.
 POLICY = "policy"
-_MOST_LINES = 3
+_MOST_LINES = 6
 
 
 class PolicyWrong(Exception):
@@ -166,9 +166,15 @@ def line_of(file: str, error: BaseException) -> int:
     return lines[-1] if lines else 0
 
 
-def way_of(error: BaseException) -> str:
-    """Spell the way of an exception: `policy.py:7 in f < policy.py:3 in g`."""
-    frames = traceback.extract_tb(error.__traceback__)[-_MOST_LINES:]
+def way_of(file: str, error: BaseException) -> str:
+    """
+    Spell the way of an exception from where `file` was entered:
+    `policy.py:7 in f < policy.py:3 in g`.
+    """
+    frames = list(traceback.extract_tb(error.__traceback__))
+    while len(frames) > 1 and frames[0].filename != file:
+        del frames[0]
+    frames = frames[-_MOST_LINES:]
     return " < ".join(
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}"
         for frame in reversed(frames)

@@ -26,7 +26,7 @@ from tests.house.source import HOUSE, modules, room
 # Rooms that decide, and the rooms whose events are in the log.
 DECIDING = {"policy", "realm"}
 EVENT = re.compile(
-    r"(server|smtp|delivery|queue|dsn|imap|pop3|store|history)\.[a-z_]+"
+    r"(server|smtp|delivery|queue|dsn|imap|pop3|store|history|policy)\.[a-z_]+"
 )
 RULE = re.compile(r"(connect|hello|login|relay|recipient|submission)\.[a-z_]+")
 ROLES = ("sender", "recipient")
@@ -42,7 +42,7 @@ LINK = re.compile(r"`<([^>`]+)>`_|``((?:docs|etc|tests|imailpy|bench)/\S+?)``")
 @cache
 def manual() -> str:
     """The manual and all its pages."""
-    pages = [DOCS / "manual.rst", *sorted((DOCS / "manual").glob("*.rst"))]
+    pages = [DOCS / "manual.rst", *sorted((DOCS / "manual").rglob("*.rst"))]
     return "\n".join(page.read_text(encoding="utf-8") for page in pages)
 
 

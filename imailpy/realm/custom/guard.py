@@ -148,7 +148,7 @@ class Guard:
                 rule=self.registration.name,
                 error=text,
                 entry=f"{self._file}:{line or self.registration.line}",
-                trace=way_of(error),
+                trace=way_of(self._file, error),
                 untold=self._untold,
             )
             self._told_at = now

@@ -276,6 +276,9 @@ class Keeper:
             candidate = await self.prepare(held.settings)
         except PolicyRefused:
             return
+        except Exception as error:
+            self._journal.record("policy.bug", error=repr(error))
+            return
         # A reload may have been quicker, with other settings.
         if self._held is held and not self._stopped:
             self.commit(candidate)
