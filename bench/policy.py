@@ -36,7 +36,7 @@ def with_policy(world: Any) -> Pipeline:
     _, registrations = read(Source("policy.py", POLICY))
 
     def wrap(each: Any) -> Any:
-        return Guard(each, "policy.py", CustomPolicy(), world, None).ask
+        return Guard(each, "policy.py", CustomPolicy(), world, None)
 
     return joined(STANDARD, registrations, "policy.py", wrap)
 

@@ -261,3 +261,9 @@ class Stuck(BaseException):
 
     No `except Exception` of the code that is stuck catches it.
     """
+
+
+class HistoryUnavailable(MailError):
+    """The decision history is switched off, or cannot be read just now."""
+
+    public = "The decision history is not available"

@@ -27,6 +27,8 @@ from imailpy.interfaces.world import IClock
 from imailpy.mail import Decision
 
 _MOST_TEXT = 500
+# Events that tell what becomes of a message.
+_STORY = ("smtp.", "delivery.", "dsn.")
 # A value that needs no quotes.
 _bare = re.compile(r'[^ "=]+').fullmatch
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
@@ -117,6 +119,7 @@ class Journal:
         sink: Gets (event, plain facts); Twisted's logger unless given.
         count: Called with the name of every event.
         verbose: Whether what was simply accepted has lines of its own, too.
+        keep: Gets what becomes of mail, for the history.
     """
 
     log = Logger(namespace="imailpy")
@@ -126,7 +129,9 @@ class Journal:
         sink: Sink | None = None,
         count: Callable[[str], None] | None = None,
         verbose: bool = False,
+        keep: Callable[[str, dict[str, Any]], None] | None = None,
     ) -> None:
+        self._keep = keep
         self._sink = self._to_logger if sink is None else sink
         self._count = count
         self.verbose = verbose
@@ -141,10 +146,12 @@ class Journal:
     ) -> None:
         if self._count is not None:
             self._count(event)
-        self._sink(
-            event,
-            spell_out({"session": session_id, "message": message_id, **facts}),
+        plain = spell_out(
+            {"session": session_id, "message": message_id, **facts}
         )
+        self._sink(event, plain)
+        if self._keep is not None and event.startswith(_STORY):
+            self._keep(event, plain)
 
     def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
         self.log.emit(

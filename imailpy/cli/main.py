@@ -87,6 +87,7 @@ def _add_groups() -> None:
         aliases,
         configs,
         domains,
+        explaining,
         policies,
         queues,
         server,
@@ -98,6 +99,7 @@ def _add_groups() -> None:
         configs,
         domains,
         queues,
+        explaining,
         server,
         policies,
     ):

@@ -187,7 +187,12 @@ Wrap = Callable[[Registration], Callable[[Any, Any], Any]]
 def plain(each: Registration) -> Callable[[Any, Any], Any]:
     """Make a check's function without any guard, for tests."""
     function = each.function
-    return lambda facts, settings: function(facts)
+
+    def ask(facts: Any, settings: Any) -> Any:
+        return function(facts)
+
+    ask.__doc__ = function.__doc__
+    return ask
 
 
 def joined(
@@ -208,7 +213,9 @@ def joined(
     rows: dict[str, Row[Any]] = {row.stage: row for row in pipeline.rows}
     for each in registrations:
         row = rows[each.stage]
-        check: Check[Any] = Check(each.name, wrap(each))
+        check: Check[Any] = Check(
+            each.name, wrap(each), source=f"{file}:{each.line}"
+        )
         rows[each.stage] = _placed(row, each, check, file)
     return Pipeline(**rows)
 

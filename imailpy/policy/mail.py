@@ -7,8 +7,7 @@ ownership of the reverse-path; MAIL FROM verification (step 6) behind relay.
 
 from __future__ import annotations
 
-from imailpy.mail import Decision, Reply
-from imailpy.policy.api import reject
+from imailpy.mail import Decision, Reply, Verdict
 from imailpy.policy.facts import SUBMISSION, MailFacts
 from imailpy.policy.settings import PolicySettings
 
@@ -17,10 +16,11 @@ def no_hello(facts: MailFacts, settings: PolicySettings) -> Decision | None:
     """Refuse a client that did not greet."""
     if facts.session.helo is not None:
         return None
-    return reject(
+    return Decision(
+        Verdict.REJECT,
+        "hello.missing",
         "MAIL came before HELO or EHLO",
         Reply(503, "Send HELO or EHLO first", "5.5.1"),
-        rule="hello.missing",
     )
 
 
@@ -31,10 +31,12 @@ def login_required(
     session = facts.session
     if session.avatar is not None or session.client.service != SUBMISSION:
         return None
-    return reject(
+    return Decision(
+        Verdict.REJECT,
+        "submission.login_required",
         "a submission listener takes mail only after a login",
         Reply(530, "Authentication required", "5.7.0"),
-        rule="submission.login_required",
+        entry=f"listener {session.client.listener}",
     )
 
 
@@ -47,14 +49,16 @@ def sender_owned(
         return None
     rules = settings.submission
     if facts.reverse_path.is_null:
-        allowed = rules.null_reverse_path
+        allowed, setting = rules.null_reverse_path, "null_reverse_path"
     else:
-        allowed = not rules.own_reverse_path
+        allowed, setting = not rules.own_reverse_path, "own_reverse_path"
     if allowed:
         return None
-    return reject(
+    return Decision(
+        Verdict.REJECT,
+        "submission.sender_not_owned",
         f"{avatar.account.address} may not send as "
         f"{facts.reverse_path or '<>'}",
         Reply(553, "Sender address not owned by you", "5.7.1"),
-        rule="submission.sender_not_owned",
+        entry=settings.entry(f"submission.{setting}"),
     )

@@ -70,6 +70,7 @@ def exists(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
         "recipient.unknown",
         f"nobody has the address {facts.forward_path}",
         Reply(550, "No such user here", "5.1.1"),
+        entry=f"domain {facts.forward_path.domain}",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from imailpy.interfaces.world import IClock
 from imailpy.mail import Client
@@ -69,10 +70,30 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
+    def rehearsing(self) -> Connections:
+        """A likeness whose comings and goings are its own."""
+        likeness = Connections()
+        likeness.total = self.total
+        likeness._open = _Over(self._open)
+        return likeness
+
     @staticmethod
     def _keys(client: Client) -> Iterator[tuple[str, Prefix]]:
         for network in prefix(client.address, _CONNECTION_BITS):
             yield client.service, network
+
+
+class _Over(dict[tuple[str, Prefix], int]):
+    """Counts that begin where others stand, and leave those alone."""
+
+    def __init__(self, below: dict[tuple[str, Prefix], int]) -> None:
+        super().__init__()
+        self._below = below
+
+    def get(self, key: tuple[str, Prefix], default: Any = None) -> Any:
+        if key in self:
+            return self[key]
+        return self._below.get(key, default)
 
 
 class Failures:
@@ -121,5 +142,18 @@ class Failures:
     def __len__(self) -> int:
         return len(self._counts)
 
+    def rehearsing(self) -> Failures:
+        """A likeness that reads, and counts nothing."""
+        likeness = _ReadFailures(self._clock, self._most)
+        likeness._counts = self._counts
+        return likeness
+
     def _span(self, window: FailureWindow) -> int:
         return int(self._clock.monotonic() // window.width_s)
+
+
+class _ReadFailures(Failures):
+    """Failures of a rehearsal."""
+
+    def add(self, address: str, windows: Sequence[FailureWindow]) -> None:
+        """Count nothing."""

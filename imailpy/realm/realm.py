@@ -8,6 +8,7 @@ from zope.interface import implementer
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
+from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
 from imailpy.interfaces.settings import Provider
@@ -23,6 +24,7 @@ from imailpy.realm.logins import Logins
 from imailpy.realm.lookups import DomainLookups
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
+from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
 
@@ -38,6 +40,7 @@ class Realm:
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         pipeline: The checks, in their order.
+        history: Is told what was decided; None: nobody is.
     """
 
     def __init__(
@@ -50,8 +53,10 @@ class Realm:
         *,
         resolver: IResolver | None = None,
         pipeline: Pipeline = STANDARD,
+        history: IHistory | None = None,
     ) -> None:
         self.world = world
+        self.history = history
         self.settings = settings
         self.directory = directory
         self.recipients = recipients
@@ -71,6 +76,10 @@ class Realm:
     def gate(self, client: Client) -> Gate:
         """As `IRealm.gate`."""
         return Gate(self, client)
+
+    def record(self, client: Client) -> Record:
+        """Make the record of a new gate."""
+        return Record(self.journal, client, self.history, self.world.clock)
 
     async def read_authorship(
         self, avatar: IAvatar, body: IBody

@@ -20,6 +20,7 @@ from imailpy.policy.api import *
 
 @on_mail("closed")
 def closed(facts):
+    'Refuse some.'
     if sender(facts) == "loop@outside.example":
         while True:
             pass
@@ -106,8 +107,19 @@ class PolicyTests(SynchronousTestCase):
         log = read()
         self.assertIn("rule=policy.closed ", log)
         self.assertIn("entry=policy.py:3", log)
-        self.assertIn("entry=policy.py:9", log)
+        self.assertIn("entry=policy.py:10", log)
         self.assertIn("AttributeError", log)
+
+        # Asked beforehand, it says the same.
+        why = self.imailctl(
+            *("why", "--from", "bad@outside.example", "--ip", "192.0.2.1"),
+            *("--to", "alice@example.test"),
+        )
+        self.assertIn("policy.closed", why.stdout)
+        self.assertIn("policy.py:3", why.stdout)
+        self.assertIn("550 5.7.1 Not you", why.stdout)
+        shown = self.imailctl("policy", "show").stdout
+        self.assertRegex(shown, "policy.closed +yes +policy.py:3 +Refuse")
 
         # Stuck: ended, deferred, switched off; everybody else goes on.
         began = time.monotonic()

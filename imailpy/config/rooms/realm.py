@@ -61,7 +61,17 @@ def _policy(configuration: Configuration) -> PolicySettings:
             submission.check_domains and not smart_host,
         ),
         recipients=RecipientRules(configuration.recipients.over_quota),
+        written=_written(configuration),
     )
+
+
+def _written(configuration: Configuration) -> dict[str, str]:
+    """Where each setting stands that the operator wrote."""
+    return {
+        ".".join(map(str, path)): configuration.entry(*path)
+        for path in configuration.lines.places
+        if len(path) > 1 and all(isinstance(part, str) for part in path)
+    }
 
 
 def _networks(

@@ -27,6 +27,7 @@ from imailpy.config.schema.clients import (
     Pop3,
 )
 from imailpy.config.schema.custom import Policy
+from imailpy.config.schema.explaining import History
 from imailpy.config.schema.machine import (
     Certificate,
     Log,
@@ -56,6 +57,7 @@ __all__ = [
     "Delivery",
     "Dns",
     "Hello",
+    "History",
     "Hop",
     "Imap",
     "Limits",
@@ -112,6 +114,7 @@ class Configuration:
     imap: Imap = section(Imap)
     pop3: Pop3 = section(Pop3)
     log: Log = section(Log)
+    history: History = section(History)
     metrics: Metrics = section(Metrics)
     file: str = field(default="imailpy.toml", init=False, eq=False)
     lines: LineMap = field(factory=LineMap, init=False, eq=False, repr=False)

@@ -6,6 +6,8 @@ A module for each subject.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
 from imailpy.policy.settings.hello import HelloRules
@@ -28,10 +30,21 @@ __all__ = [
 
 @frozen
 class PolicySettings:
-    """All that the checks may be told."""
+    """
+    All that the checks may be told.
+
+    Attributes:
+        written: `section.key` of each setting that the operator wrote ->
+            where: `imailpy.toml:12`.
+    """
 
     relay: RelaySettings = field(factory=RelaySettings)
     limits: ConnectionLimits = field(factory=ConnectionLimits)
     hello: HelloRules = field(factory=HelloRules)
     submission: SubmissionRules = field(factory=SubmissionRules)
     recipients: RecipientRules = field(factory=RecipientRules)
+    written: Mapping[str, str] = field(factory=dict, eq=False, repr=False)
+
+    def entry(self, setting: str) -> str:
+        """Name where a setting comes from."""
+        return self.written.get(setting) or f"{setting} (default)"

@@ -51,6 +51,8 @@ class Guard:
         journal: IJournal,
     ) -> None:
         self.registration = registration
+        # What an operator is shown of it.
+        self.__doc__ = registration.function.__doc__ or registration.name
         self.calls = self.failures = self.slow = 0
         self.off = ""
         self._file = file
@@ -82,6 +84,8 @@ class Guard:
             return self._was_stuck(stuck)
         except (Exception, SystemExit) as error:
             return self._failed(error)
+
+    __call__ = ask
 
     def state(self) -> dict[str, Any]:
         """How it stands, for an operator."""

@@ -193,7 +193,7 @@ class Keeper:
                 self._journal,
             )
             guards.append(guard)
-            return guard.ask
+            return guard
 
         try:
             _, registrations = self._world.watchdog.call(read, policy, LOAD_S)
