@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.abc import SourceLoader
@@ -82,12 +83,18 @@ def load_module(name: str, source: Source) -> ModuleType:
     if spec is None or spec.loader is None:
         raise PolicyWrong(source.file, 0, "cannot be loaded")
     module = module_from_spec(spec)
+    # Dataclasses look for their module while they are made.
+    before = sys.modules.get(name)
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except PolicyWrong:
-        raise
     except (Exception, SystemExit) as error:
         raise wrong_of(source.file, error) from None
+    finally:
+        if before is None:
+            sys.modules.pop(name, None)
+        else:
+            sys.modules[name] = before
     return module
 
 
@@ -120,7 +127,21 @@ def read(source: Source) -> tuple[ModuleType, tuple[Registration, ...]]:
                 f"{each.name} is async; a check waits for nothing: write "
                 "def instead of async def",
             )
+        if not _takes_one(each.function):
+            raise PolicyWrong(
+                source.file,
+                each.line,
+                f"{each.name} must take one argument, the facts",
+            )
     return module, tuple(collected)
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _look_for_catch_all(source: Source) -> None:

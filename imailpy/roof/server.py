@@ -288,6 +288,7 @@ class Server(TwistedService):
         return {
             "reactor_longest_ms": round(longest_ms, 1),
             "history_dropped": self.history.dropped,
+            **self.policy.figures(),
         }
 
     def facts(self) -> dict[str, Any]:

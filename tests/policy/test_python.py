@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path as File
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -93,6 +94,10 @@ class ReadingTests(SynchronousTestCase):
                 "@on_mail('a')\ndef g(facts): ...\n",
                 "policy.py:4: policy.a is registered at line 2 already",
             ),
+            (
+                "@on_rcpt('a')\ndef f(facts, more): ...\n",
+                "policy.py:2: policy.a must take one argument",
+            ),
             ("try: pass\nexcept: pass\n", "policy.py:3: write except Exc"),
             (
                 "try: pass\nexcept (OSError, BaseException): pass\n",
@@ -101,6 +106,17 @@ class ReadingTests(SynchronousTestCase):
         ):
             with self.subTest(text):
                 self.assertIn(told, self.refused(text))
+
+    def test_is_a_module(self) -> None:
+        """Dataclasses and late annotations work as in any module."""
+        text = (
+            "from __future__ import annotations\n"
+            "from dataclasses import dataclass\n"
+            "@dataclass\nclass Row:\n    name: str\n"
+        )
+        module, _ = read(Source("policy.py", text))
+        self.assertEqual(module.Row("a").name, "a")
+        self.assertNotIn("policy", sys.modules)
 
     def test_nothing_registers_outside(self) -> None:
         """Importing a policy elsewhere adds no check to anything."""

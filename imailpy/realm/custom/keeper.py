@@ -144,18 +144,25 @@ class Keeper:
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows; nothing without a policy."""
-        held = self._held
-        if not held.settings.file:
+        if not self._held.settings.file:
             return {}
-        guards = held.guards
         return {
-            "policy": held.settings.file,
+            "policy": self._held.settings.file,
             "policy_loaded_at": int(self._loaded_at),
+            "policy_alert": "; ".join(self._alerts()) or None,
+        }
+
+    def figures(self) -> dict[str, float]:
+        """What can be watched; nothing without a policy."""
+        guards = self._held.guards
+        if not self._held.settings.file:
+            return {}
+        return {
             "policy_checks": len(guards),
             "policy_off": sum(bool(each.off) for each in guards),
             "policy_failures": sum(each.failures for each in guards),
             "policy_slow": sum(each.slow for each in guards),
-            "policy_alert": "; ".join(self._alerts()) or None,
+            "policy_refused": int(bool(self.alert)),
         }
 
     def functions(self) -> list[dict[str, Any]]:

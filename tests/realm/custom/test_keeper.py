@@ -76,6 +76,7 @@ class KeeperTests(SynchronousTestCase):
         self.assertEqual(self.world.reactor.getDelayedCalls(), [])
         self.assertEqual(self.events(), [])
         self.assertEqual(self.keeper.facts(), {})
+        self.assertEqual(self.keeper.figures(), {})
 
     def test_begins(self) -> None:
         """The first one holds, and is told."""
@@ -195,6 +196,7 @@ class KeeperTests(SynchronousTestCase):
             result_of(self.keeper.prepare(self.settings))
         self.assertIn("policy.py:1: ZeroDivision", caught.exception.private)
         self.assertIn("policy.py:1: ZeroDivision", self.alert())
+        self.assertEqual(self.keeper.figures()["policy_refused"], 1)
         self.assertEqual(self.reason(), "one")
 
     def test_stop(self) -> None:
