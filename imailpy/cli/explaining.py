@@ -21,6 +21,7 @@ _COLUMNS = ("stage", "step", "place", "check", "on", "entry", "does")
 def add_to(main: click.Group) -> None:
     """Add the verbs."""
     _add_why(main)
+    _add_diff(main)
 
     @main.group()
     def policy() -> None:
@@ -102,6 +103,88 @@ def _add_why(main: click.Group) -> None:
             message=base64.b64encode(octets).decode(),
         )
         answer(door, found, rehearsed(found))
+
+
+def _add_diff(main: click.Group) -> None:
+    @main.command("diff")
+    @click.argument("old", type=click.File("r", encoding="utf-8"))
+    @click.argument("new", type=click.File("r", encoding="utf-8"))
+    @click.option("--since", help="Replay from then on; 2h, 3d, date.")
+    @click.option("--most", default=5000, show_default=True)
+    @click.option(
+        "--generated",
+        default=2000,
+        show_default=True,
+        help="Envelopes of the relay battery beside the recorded ones.",
+    )
+    @click.option("--seed", default=1, show_default=True)
+    @click.pass_context
+    def diff(
+        context: click.Context,
+        /,
+        old: Any,
+        new: Any,
+        since: str | None,
+        most: int,
+        generated: int,
+        seed: int,
+    ) -> None:
+        """
+        Which mail would two configurations treat differently?
+
+        OLD and NEW are configuration files. Recorded and made-up envelopes
+        go through the checks of both, with the accounts of this server.
+        Exits with 1 when NEW relays what OLD refused.
+        """
+        door: Door = context.obj
+        found = door.perform(
+            "policy.diff",
+            old=old.read(),
+            new=new.read(),
+            old_file=old.name,
+            new_file=new.name,
+            since=moment(since) if since else 0.0,
+            most=most,
+            count=generated,
+            seed=seed,
+        )
+        answer(door, found, compared(found))
+        if found["new_relays"]:
+            context.exit(EX_PROBLEMS)
+
+
+def compared(found: dict[str, Any]) -> str:
+    """Spell what two configurations differ in."""
+    lines = [
+        f"{found['senders_refused']} senders now refused, "
+        f"{found['new_relays']} new relays",
+        f"of {found['recorded']} recorded envelopes "
+        f"{found['recorded_changed']} change verdict, "
+        f"of {found['generated']} generated ones "
+        f"{found['generated_changed']}",
+    ]
+    for group in found["groups"]:
+        lines += [
+            "",
+            f"{group['old']} -> {group['new']}: {group['count']} recipients",
+            f"  rule   {group['old_rule']} -> {group['new_rule']}",
+            f"  entry  {group['entry'] or '-'}",
+        ]
+        shown = [
+            each
+            for each in found["changes"]
+            if each["old"]["rule"] == group["old_rule"]
+            and each["new"]["rule"] == group["new_rule"]
+            and (each["new"]["entry"] or "") in ("", group["entry"])
+        ]
+        for each in shown[:5]:
+            mark = "  NEW RELAY" if each["relay"] else ""
+            who = each["user"] or each["client"]
+            lines.append(
+                f"  {each['source']:9} {who}: <{each['from']}> to "
+                f"<{each['to']}>{mark}"
+            )
+    return "\n".join(lines)
 
 
 def moment(text: str) -> float:
