@@ -90,6 +90,7 @@ _LEVELS = {
     "bug": LogLevel.error,
     "failed": LogLevel.error,
     "busy": LogLevel.warn,
+    "disabled": LogLevel.error,
     "reload_refused": LogLevel.warn,
     "unavailable": LogLevel.warn,
     "unsendable": LogLevel.warn,
@@ -99,6 +100,9 @@ _LEVELS = {
 
 def level_of(event: str) -> Any:
     """Give the level of an event by its name."""
+    if event == "policy.refused":
+        # Ours, not a peer's.
+        return LogLevel.error
     return _LEVELS.get(event.rpartition(".")[2], LogLevel.info)
 
 
