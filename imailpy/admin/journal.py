@@ -28,6 +28,8 @@ from imailpy.interfaces.world import IClock
 from imailpy.mail import Decision
 
 _MOST_TEXT = 500
+# Events that tell what becomes of a message.
+_STORY = ("smtp.", "delivery.", "dsn.")
 # A value that needs no quotes.
 _bare = re.compile(r'[^ "=]+').fullmatch
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
@@ -116,6 +118,7 @@ class Journal:
         count: Called with the name of every event.
         verbose: Whether what was simply accepted has lines of its own, too.
         clock: Keeps a flood of like lines short; None: all are written.
+        keep: Gets what becomes of mail, for the history.
     """
 
     log = Logger(namespace="imailpy")
@@ -125,9 +128,11 @@ class Journal:
         sink: Sink | None = None,
         count: Callable[[str], None] | None = None,
         verbose: bool = False,
+        keep: Callable[[str, dict[str, Any]], None] | None = None,
         *,
         clock: IClock | None = None,
     ) -> None:
+        self._keep = keep
         self._sink = self._to_logger if sink is None else sink
         self.flood = None if clock is None else Flood(clock, self._sink)
         self._count = count
@@ -148,6 +153,8 @@ class Journal:
         )
         if self.flood is None or self.flood.passes(event, plain):
             self._sink(event, plain)
+        if self._keep is not None and event.startswith(_STORY):
+            self._keep(event, plain)
 
     def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
         self.log.emit(

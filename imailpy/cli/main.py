@@ -88,6 +88,7 @@ def _add_groups() -> None:
         bans,
         configs,
         domains,
+        explaining,
         queues,
         server,
     )
@@ -99,6 +100,7 @@ def _add_groups() -> None:
         configs,
         domains,
         queues,
+        explaining,
         server,
     ):
         module.add_to(main)

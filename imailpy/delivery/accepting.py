@@ -120,6 +120,13 @@ class Planning:
         return None
 
 
+def taken(transaction: Transaction, plan: Plan) -> list[Reply]:
+    """Say yes to everybody who was not told no; gives all replies."""
+    ok = Reply(250, f"OK {transaction.delivery_id}", "2.0.0")
+    places = range(len(transaction.envelope.recipients))
+    return [plan.replies.setdefault(place, ok) for place in places]
+
+
 class Promise:
     """Has the store take what was planned, and knows what to answer."""
 
@@ -160,9 +167,7 @@ class Promise:
             self._doors.tell(
                 "delivery.discarded", recipients=len(plan.discarded)
             )
-        ok = Reply(250, f"OK {self._transaction.delivery_id}", "2.0.0")
-        for place in range(len(self._transaction.envelope.recipients)):
-            plan.replies.setdefault(place, ok)
+        taken(self._transaction, plan)
 
     def _repeat_mark(self) -> bytes:
         """Name the first copy where this is a second one."""

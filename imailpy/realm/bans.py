@@ -74,6 +74,16 @@ class Bans:
                 self._put(ban)
             self._sweep()
 
+    def rehearsing(self) -> Bans:
+        """A likeness that reads the same bans, and makes none."""
+        likeness = _Read(
+            self._world, self._settings, None, self._journal, self._counters
+        )
+        likeness.changes = self.changes
+        likeness._bans = self._bans
+        likeness._tables = self._tables
+        return likeness
+
     # Asking
 
     def find(self, address: str) -> Ban | None:
@@ -256,6 +266,13 @@ class Bans:
     async def stop(self) -> None:
         """Tell the rest, once."""
         await self.tell()
+
+
+class _Read(Bans):
+    """Bans of a rehearsal."""
+
+    def noticed(self, client: Client, sign: Sign) -> None:
+        """Nothing comes of it."""
 
 
 def network_of(address: str) -> str:

@@ -108,6 +108,14 @@ class Counters:
         made = sum(piece is not None for piece in self._pieces)
         return made * self._piece_slots * SLOT_OCTETS
 
+    def rehearsing(self) -> Counters:
+        """A likeness that tells what counting would give, and does not."""
+        likeness = _Read(self._clock, b"", self._piece_slots)
+        likeness._base = self._base
+        likeness._pieces = self._pieces
+        likeness._piece_slots = self._piece_slots
+        return likeness
+
     # Inside
 
     def _look(self, thing: bytes) -> tuple[_Piece | None, int, int]:
@@ -146,3 +154,16 @@ class Counters:
         ends[best] = min(end, _MOST)
         counts[best] = amount
         return amount
+
+
+class _Read(Counters):
+    """Counters of a rehearsal."""
+
+    __slots__ = ()
+
+    def add(self, thing: bytes, width_s: int, amount: int = 1) -> int:
+        """As if it was counted."""
+        return self.get(thing, width_s) + amount
+
+    def remember(self, thing: bytes, for_s: int) -> None:
+        """Nothing."""

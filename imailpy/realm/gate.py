@@ -38,7 +38,6 @@ from imailpy.policy.pipeline import settle
 from imailpy.policy.settings import HarvestRules
 from imailpy.realm.avatar import owns
 from imailpy.realm.pauses import Pauses
-from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebook
 from imailpy.realm.signin import Signin
 
@@ -73,7 +72,7 @@ class Gate:
     def __init__(self, realm: Realm, client: Client) -> None:
         self.client = client
         self.avatar: IAvatar | None = None
-        self.record = Record(realm.journal, client)
+        self.record = realm.record(client)
         self._realm = realm
         self._signin = Signin(realm, client, self.record)
         self._helo: str | None = None
@@ -88,8 +87,9 @@ class Gate:
         self._transaction: _Transaction | None = None
 
     async def connect(self) -> Decision:
+        facts = self._connect_facts()
         decision = await self._realm.books.current.connect.decide(
-            self._connect_facts()
+            facts, self.record.asked("connect", facts)
         )
         return self._told("connect", self.client.address, decision)
 
@@ -139,7 +139,9 @@ class Gate:
 
     async def hello(self, name: str) -> Decision:
         facts = HelloFacts(self.client, name, self._tls)
-        decision = await self._realm.books.current.hello.decide(facts)
+        decision = await self._realm.books.current.hello.decide(
+            facts, self.record.asked("hello", facts)
+        )
         if not decision.refuses:
             self._helo = name
             self._session = None
@@ -147,31 +149,37 @@ class Gate:
 
     def secured(self, description: str) -> None:
         self._tls = description
+        self.reset()
         self._helo = None
         self._session = None
         self._sign_out()
-        self.reset()
 
     async def login(
         self, credentials: PasswordCredentials | ProvenCredentials
     ) -> IAvatar:
-        avatar = await self._signin.login(credentials)
-        self._sign_out()
-        self.avatar = avatar
-        self._session = None
+        try:
+            avatar = await self._signin.login(credentials)
+            self._sign_out()
+            self.avatar = avatar
+            self._session = None
+        finally:
+            self.record.signed_in(*self._state())
         return avatar
 
     async def scram_secret(self, authcid: str) -> ScramSecret:
         return await self._signin.scram_secret(authcid)
 
     async def login_failed(self, mechanism: str, authcid: str) -> None:
-        await self._signin.proof_failed(mechanism, authcid)
+        try:
+            await self._signin.proof_failed(mechanism, authcid)
+        finally:
+            self.record.signed_in(*self._state())
 
     async def mail(
         self, reverse_path: Path, parameters: MailParameters
     ) -> Decision:
         book = self._realm.books.current
-        self._transaction = None
+        self.reset()
         try:
             owned = (
                 self.avatar is not None
@@ -191,7 +199,9 @@ class Gate:
             sender_owned=owned,
             rate=self._rate(book),
         )
-        decision = await book.mail.decide(facts)
+        decision = await book.mail.decide(
+            facts, self.record.asked("mail", facts)
+        )
         if not decision.refuses:
             self._transaction = _Transaction(book, facts)
         return self._told("mail", str(reverse_path), decision)
@@ -215,7 +225,9 @@ class Gate:
             transaction.accepted,
             unknown,
         )
-        decision = await book.rcpt.decide(facts)
+        decision = await book.rcpt.decide(
+            facts, self.record.asked("rcpt", facts)
+        )
         if not decision.refuses:
             transaction.accepted += 1
             transaction.standings[path] = standing
@@ -228,6 +240,7 @@ class Gate:
     ) -> Sequence[Decision]:
         transaction = self._open()
         book = transaction.book
+        self.record.size_octets = body.size_octets
         authorship: Authorship | None = None
         try:
             # From and Sender are read where somebody will ask for them.
@@ -243,7 +256,9 @@ class Gate:
             self._told("data", "", decision)
             return [decision] * len(recipients)
         message = MessageFacts(transaction.facts, body.size_octets, authorship)
-        of_all = await book.message.decide(message)
+        of_all = await book.message.decide(
+            message, self.record.asked("message", message)
+        )
         if of_all.refuses:
             self._told("data", "", of_all)
             return [of_all] * len(recipients)
@@ -251,7 +266,9 @@ class Gate:
         for recipient in recipients:
             standing = transaction.standings[recipient.forward_path]
             facts = DataFacts(message, recipient, standing)
-            each = await book.data.decide(facts)
+            each = await book.data.decide(
+                facts, self.record.asked("data", facts)
+            )
             decisions.append(_harder(of_all, each))
         settled = settle(decisions, self.client.service == LMTP)
         for recipient, decision in zip(recipients, settled, strict=True):
@@ -263,9 +280,11 @@ class Gate:
 
     def reset(self) -> None:
         self._transaction = None
+        self.record.ends_transaction(*self._state())
 
     def closed(self) -> None:
-        self.reset()
+        self._transaction = None
+        self.record.ends(*self._state())
         self._sign_out()
         self._signin.closed()
         self._pauses.let_go()
@@ -326,6 +345,12 @@ class Gate:
             )
         return self._session
 
+    def _state(self) -> tuple[str | None, str | None, str | None]:
+        """HELO, TLS and user, for the record."""
+        avatar = self.avatar
+        user = None if avatar is None else str(avatar.account.address)
+        return self._helo, self._tls, user
+
     def _open(self) -> _Transaction:
         if self._transaction is None:
             raise ValueError("no transaction was begun by MAIL")
@@ -350,7 +375,8 @@ def _cannot_tell(
         f"{stage}.unavailable",
         error.private,
         error.reply,
-        snapshot=book.number,
+        book.settings.policy.entry("storage.directory"),
+        book.number,
     )
 
 

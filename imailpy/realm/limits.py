@@ -8,6 +8,7 @@ open, the rest by the size of its table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from imailpy.mail import Client
 from imailpy.policy.networks import address_number
@@ -78,10 +79,30 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
+    def rehearsing(self) -> Connections:
+        """A likeness whose comings and goings are its own."""
+        likeness = Connections()
+        likeness.total = self.total
+        likeness._open = _Over(self._open)
+        return likeness
+
     @staticmethod
     def _keys(client: Client) -> Iterator[tuple[str, Prefix]]:
         for network in prefix(client.address, _CONNECTION_BITS):
             yield client.service, network
+
+
+class _Over(dict[tuple[str, Prefix], int]):
+    """Counts that begin where others stand, and leave those alone."""
+
+    def __init__(self, below: dict[tuple[str, Prefix], int]) -> None:
+        super().__init__()
+        self._below = below
+
+    def get(self, key: tuple[str, Prefix], default: Any = None) -> Any:
+        if key in self:
+            return self[key]
+        return self._below.get(key, default)
 
 
 class Rates:
@@ -110,6 +131,10 @@ class Rates:
     def missed(self, address: str, window_s: int) -> int:
         """One more."""
         return self._counters.add(spell(b"u", own_network(address)), window_s)
+
+    def rehearsing(self) -> Rates:
+        """A likeness that reads, and counts nothing."""
+        return Rates(self._counters.rehearsing())
 
 
 class Failures:
@@ -142,6 +167,10 @@ class Failures:
                     f"in {window.width_s} s, {limit} are allowed"
                 )
         return None
+
+    def rehearsing(self) -> Failures:
+        """A likeness that reads, and counts nothing."""
+        return Failures(self._counters.rehearsing())
 
 
 def _failure(window: FailureWindow, network: Prefix) -> bytes:

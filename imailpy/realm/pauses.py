@@ -35,3 +35,12 @@ class Pauses:
     def _go_on(self, waiting: Deferred[None]) -> None:
         self._waiting.remove(waiting)
         waiting.callback(None)
+
+
+class NoPauses(Pauses):
+    """Nobody waits: for a rehearsal."""
+
+    __slots__ = ()
+
+    async def pause(self, delay_s: float) -> None:
+        """Return at once."""

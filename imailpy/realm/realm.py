@@ -9,6 +9,7 @@ from imailpy.interfaces.bans import IBans
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
+from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
 from imailpy.interfaces.settings import Provider
@@ -26,6 +27,7 @@ from imailpy.realm.logins import Logins
 from imailpy.realm.lookups import DomainLookups
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
+from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.slowing import Slowing
@@ -44,6 +46,7 @@ class Realm:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         pipeline: The checks, in their order.
         bans: Where bans outlive us; None: nowhere.
+        history: Is told what was decided; None: nobody is.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class Realm:
         resolver: IResolver | None = None,
         pipeline: Pipeline = STANDARD,
         bans: IBans | None = None,
+        history: IHistory | None = None,
     ) -> None:
         self.world = world
+        self.history = history
         self.settings = settings
         self.directory = directory
         self.recipients = recipients
@@ -104,6 +109,10 @@ class Realm:
     def gate(self, client: Client) -> Gate:
         """As `IRealm.gate`."""
         return Gate(self, client)
+
+    def record(self, client: Client) -> Record:
+        """Make the record of a new gate."""
+        return Record(self.journal, client, self.history, self.world.clock)
 
     async def read_authorship(
         self, avatar: IAvatar, body: IBody

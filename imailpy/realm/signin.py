@@ -35,6 +35,12 @@ from imailpy.realm.scram import scram_secret
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
 
+# Rule -> the setting behind it; for others it is the account.
+_SETTINGS = {
+    "login.throttled": "login.failure_windows",
+    "login.busy": "login.hash_threads",
+    "login.unavailable": "storage.directory",
+}
 # Of a name that somebody typed, in the log.
 _MOST_SHOWN = 80
 
@@ -162,9 +168,19 @@ class Signin:
     def _tell(
         self, verdict: Verdict, rule: str, reason: str, authcid: str
     ) -> None:
-        number = self._realm.settings.number
+        settings = self._realm.settings
+        entry = None
+        if verdict is not Verdict.ACCEPT:
+            setting = _SETTINGS.get(rule)
+            entry = (
+                f"account {authcid[:_MOST_SHOWN]}"
+                if setting is None
+                else settings.current.policy.entry(setting)
+            )
         self._record.add(
             "auth",
             authcid[:_MOST_SHOWN],
-            Decision(verdict, rule, reason, snapshot=number),
+            Decision(
+                verdict, rule, reason, entry=entry, snapshot=settings.number
+            ),
         )

@@ -23,6 +23,7 @@ from imailpy.admin.control import SOCKET_NAME, ControlFactory
 from imailpy.admin.journal import Journal, StreamSink
 from imailpy.admin.meters import Meters, site
 from imailpy.admin.operations import Operations, ServerDoors
+from imailpy.admin.rehearsals import Rehearsals
 from imailpy.config import ConfigError, Configuration
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
@@ -30,6 +31,7 @@ from imailpy.config.schema import ListenerTls, LogLevel, Service
 from imailpy.delivery.service import Delivery
 from imailpy.dns.stub import Resolver
 from imailpy.errors import MailError
+from imailpy.history import History
 from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
@@ -119,6 +121,9 @@ class Server(TwistedService):
         world.on_hangup(self._hung_up)
         self._started_at = world.clock.now()
         self.meters: Meters | None = None
+        self.history = History(
+            world, self.providers.history, lambda: self.journal
+        )
         self.journal = self._make_journal()
         self.store: IStore = SqliteStore(
             world, self.providers.store, self.journal
@@ -140,9 +145,17 @@ class Server(TwistedService):
             self.journal,
             resolver=self.resolver,
             bans=self.store.bans,
+            history=self.history,
         )
         self.operations = Operations(
-            world, self.store, self.realm.passwords, self._doors()
+            world,
+            self.store,
+            self.realm.passwords,
+            self._doors(),
+            history=self.history,
+            rehearsals=Rehearsals(
+                world, self.providers, self.store, self.realm
+            ),
         )
         self.opened = Deferred.fromCoroutine(self._open())
         self.opened.addErrback(self._cannot_open)
@@ -163,7 +176,13 @@ class Server(TwistedService):
             )
             self._last_lines = sink.flush
         verbose = told.level is LogLevel.DEBUG
-        return Journal(sink, self._count, verbose, clock=self.world.clock)
+        return Journal(
+            sink,
+            self._count,
+            verbose,
+            self.history.note,
+            clock=self.world.clock,
+        )
 
     def _count(self, event: str) -> None:
         if self.meters is not None:
@@ -277,6 +296,7 @@ class Server(TwistedService):
             self.delivery.stop,
             *(port.stopListening for port in others),
             self.realm.stop,
+            self.history.stop,
             self.store.close,
         )
         self.journal.record("server.stopped")
@@ -286,7 +306,10 @@ class Server(TwistedService):
 
     def _figures(self) -> dict[str, float]:
         longest_ms = self.world.longest_callback_s() * 1000
-        return {"reactor_longest_ms": round(longest_ms, 1)}
+        return {
+            "reactor_longest_ms": round(longest_ms, 1),
+            "history_dropped": self.history.dropped,
+        }
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of the running server."""
@@ -297,6 +320,7 @@ class Server(TwistedService):
             "configuration": self.providers.configuration.file,
             "configuration_number": self.providers.realm.number,
             **self._figures(),
+            **self.history.figures(),
             "connections": sum(
                 len(factory.connections) for factory in self._factories
             ),

@@ -32,6 +32,7 @@ from imailpy.config.schema.defence import (
     Harvest,
     Stress,
 )
+from imailpy.config.schema.explaining import History
 from imailpy.config.schema.machine import (
     Certificate,
     Log,
@@ -64,6 +65,7 @@ __all__ = [
     "Dns",
     "Harvest",
     "Hello",
+    "History",
     "Hop",
     "Imap",
     "Limits",
@@ -125,6 +127,7 @@ class Configuration:
     imap: Imap = section(Imap)
     pop3: Pop3 = section(Pop3)
     log: Log = section(Log)
+    history: History = section(History)
     metrics: Metrics = section(Metrics)
     file: str = field(default="imailpy.toml", init=False, eq=False)
     lines: LineMap = field(factory=LineMap, init=False, eq=False, repr=False)
