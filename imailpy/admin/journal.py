@@ -30,6 +30,8 @@ from imailpy.mail import Decision
 _MOST_TEXT = 500
 # Events that tell what becomes of a message.
 _STORY = ("smtp.", "delivery.", "dsn.")
+# Events that tell what becomes of a message.
+_STORY = ("smtp.", "delivery.", "dsn.")
 # A value that needs no quotes.
 _bare = re.compile(r'[^ "=]+').fullmatch
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
