@@ -291,7 +291,9 @@ class Gate:
         if self._counted:
             self._counted = False
             self._realm.connections.leave(self.client)
-            self._realm.stress.look()
+            # One that goes can only end it.
+            if self._realm.stress.on:
+                self._realm.stress.look()
 
     # Inside
 
