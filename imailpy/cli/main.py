@@ -85,6 +85,7 @@ def _add_groups() -> None:
     from imailpy.cli import (
         accounts,
         aliases,
+        bans,
         configs,
         domains,
         explaining,
@@ -96,6 +97,7 @@ def _add_groups() -> None:
     for module in (
         accounts,
         aliases,
+        bans,
         configs,
         domains,
         queues,

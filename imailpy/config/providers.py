@@ -90,7 +90,7 @@ class _Made:
     """What a configuration says to each room."""
 
     def __init__(self, configuration: Configuration, disk: IDisk) -> None:
-        self.realm: RealmSettings = rooms.realm(configuration)
+        self.realm: RealmSettings = rooms.realm(configuration, disk)
         self.store: StoreSettings = rooms.store(configuration)
         self.delivery: DeliverySettings = rooms.delivery(configuration, disk)
         self.dns: DnsSettings = rooms.dns(configuration)

@@ -24,6 +24,19 @@ def no_hello(facts: MailFacts, settings: PolicySettings) -> Decision | None:
     )
 
 
+def rate(facts: MailFacts, settings: PolicySettings) -> Decision | None:
+    """Put off a stranger that sends more than it may in a minute."""
+    most = settings.limits.message_rate
+    if not most or facts.rate <= most:
+        return None
+    return Decision(
+        Verdict.DEFER,
+        "mail.rate",
+        f"{facts.rate} messages in this minute, {most} are allowed",
+        Reply(450, "Too many messages, please try later", "4.7.1"),
+    )
+
+
 def login_required(
     facts: MailFacts, settings: PolicySettings
 ) -> Decision | None:

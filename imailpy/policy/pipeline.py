@@ -23,7 +23,15 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, frozen
 
 from imailpy.mail import Decision, Verdict
-from imailpy.policy import connect, content, hello, mail, rcpt, relay
+from imailpy.policy import (
+    access,
+    connect,
+    content,
+    hello,
+    mail,
+    rcpt,
+    relay,
+)
 from imailpy.policy.facts import (
     ConnectFacts,
     DataFacts,
@@ -295,8 +303,23 @@ STANDARD = Pipeline(
     connect=Row(
         "connect",
         (
-            Place(1, "access"),
-            Place(1, "bans"),
+            Place(
+                1,
+                "access",
+                (
+                    Check(
+                        "connect.access",
+                        access.access,
+                        "access.service",
+                        lambda settings: bool(settings.access.lists),
+                    ),
+                ),
+            ),
+            Place(
+                1,
+                "bans",
+                (Check("connect.banned", access.banned, "bans.enabled"),),
+            ),
             Place(
                 1,
                 "limits",
@@ -318,6 +341,18 @@ STANDARD = Pipeline(
                         connect.per_network,
                         "limits.per_network",
                         lambda settings: settings.limits.per_network > 0,
+                    ),
+                    Check(
+                        "connect.address_rate",
+                        connect.address_rate,
+                        "limits.address_rate",
+                        lambda settings: settings.limits.address_rate > 0,
+                    ),
+                    Check(
+                        "connect.network_rate",
+                        connect.network_rate,
+                        "limits.network_rate",
+                        lambda settings: settings.limits.network_rate > 0,
                     ),
                 ),
             ),
@@ -344,6 +379,18 @@ STANDARD = Pipeline(
         "mail",
         (
             Place(2, "greeting", (Check("hello.missing", mail.no_hello),)),
+            Place(
+                0,
+                "limits",
+                (
+                    Check(
+                        "mail.rate",
+                        mail.rate,
+                        "limits.message_rate",
+                        lambda settings: settings.limits.message_rate > 0,
+                    ),
+                ),
+            ),
             Place(3, "kill-list"),
             Place(3, "white-list"),
             Place(
@@ -381,6 +428,18 @@ STANDARD = Pipeline(
                         "submission.recipient_domain",
                         rcpt.recipient_domain,
                         "submission.check_domains",
+                    ),
+                ),
+            ),
+            Place(
+                0,
+                "harvesting",
+                (
+                    Check(
+                        "recipient.harvest",
+                        rcpt.harvest,
+                        "harvest.most",
+                        lambda settings: settings.harvest.most > 0,
                     ),
                 ),
             ),

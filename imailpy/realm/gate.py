@@ -19,8 +19,10 @@ from imailpy.mail import (
     ProvenCredentials,
     Recipient,
     ScramSecret,
+    Sign,
     Verdict,
 )
+from imailpy.policy.access import banned
 from imailpy.policy.facts import (
     LMTP,
     Authorship,
@@ -33,12 +35,17 @@ from imailpy.policy.facts import (
     Session,
 )
 from imailpy.policy.pipeline import settle
+from imailpy.policy.settings import HarvestRules
 from imailpy.realm.avatar import owns
+from imailpy.realm.pauses import Pauses
 from imailpy.realm.rulebook import Rulebook
 from imailpy.realm.signin import Signin
 
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
+
+# The rule of a recipient that nobody is.
+UNKNOWN = "recipient.unknown"
 
 
 class _Transaction:
@@ -71,25 +78,64 @@ class Gate:
         self._helo: str | None = None
         self._tls: str | None = None
         self._counted = False
+        self._pauses = Pauses(realm.world.clock)
+        # Recipients that nobody was, on this connection.
+        self._unknown = 0
+        # Bans that were there when it came were looked at then.
+        self._bans_seen = 0
         self._session: Session | None = None
         self._transaction: _Transaction | None = None
 
     async def connect(self) -> Decision:
-        from_address = from_network = 1
-        if not self._counted:
-            self._counted = True
-            entered = self._realm.connections.enter(self.client)
-            from_address, from_network = entered
-        facts = ConnectFacts(
-            self.client,
-            from_address,
-            from_network,
-            self._realm.connections.total,
-        )
+        facts = self._connect_facts()
         decision = await self._realm.books.current.connect.decide(
             facts, self.record.asked("connect", facts)
         )
         return self._told("connect", self.client.address, decision)
+
+    def _connect_facts(self) -> ConnectFacts:
+        realm, client = self._realm, self.client
+        from_address = from_network = 1
+        rates = 0, 0
+        if not self._counted:
+            self._counted = True
+            from_address, from_network = realm.connections.enter(client)
+            limits = realm.settings.current.policy.limits
+            if limits.address_rate or limits.network_rate:
+                rates = realm.rates.connected(client)
+            realm.stress.look()
+        self._bans_seen = realm.bans.changes
+        return ConnectFacts(
+            client,
+            from_address,
+            from_network,
+            realm.connections.total,
+            realm.world.clock.now(),
+            realm.bans.find(client.address),
+            *rates,
+        )
+
+    @property
+    def stressed(self) -> bool:
+        return self.avatar is None and self._realm.stress.on
+
+    def noticed(self, sign: Sign) -> None:
+        self._realm.bans.noticed(self.client, sign)
+
+    def parting(self) -> Decision | None:
+        bans = self._realm.bans
+        if bans.changes == self._bans_seen:
+            return None
+        self._bans_seen = bans.changes
+        ban = bans.find(self.client.address)
+        if ban is None:
+            return None
+        facts = ConnectFacts(self.client, ban=ban)
+        policy = self._realm.settings.current.policy
+        decision = banned(facts, policy)
+        if decision is not None:
+            self._told("connect", self.client.address, decision)
+        return decision
 
     async def hello(self, name: str) -> Decision:
         facts = HelloFacts(self.client, name, self._tls)
@@ -147,7 +193,11 @@ class Gate:
                 "mail", str(reverse_path), _cannot_tell("mail", book, error)
             )
         facts = MailFacts(
-            self._who(), reverse_path, parameters, sender_owned=owned
+            self._who(),
+            reverse_path,
+            parameters,
+            sender_owned=owned,
+            rate=self._rate(book),
         )
         decision = await book.mail.decide(
             facts, self.record.asked("mail", facts)
@@ -166,8 +216,14 @@ class Gate:
             return self._told(
                 "rcpt", str(path), _cannot_tell("rcpt", book, error)
             )
+        harvest = book.settings.policy.harvest
+        unknown = self._unknown_before(harvest)
         facts = RcptFacts(
-            transaction.facts, recipient, standing, transaction.accepted
+            transaction.facts,
+            recipient,
+            standing,
+            transaction.accepted,
+            unknown,
         )
         decision = await book.rcpt.decide(
             facts, self.record.asked("rcpt", facts)
@@ -175,6 +231,8 @@ class Gate:
         if not decision.refuses:
             transaction.accepted += 1
             transaction.standings[path] = standing
+        elif decision.rule == UNKNOWN and self.avatar is None:
+            await self._missed(harvest)
         return self._told("rcpt", str(path), decision)
 
     async def data(
@@ -229,11 +287,52 @@ class Gate:
         self.record.ends(*self._state())
         self._sign_out()
         self._signin.closed()
+        self._pauses.let_go()
         if self._counted:
             self._counted = False
             self._realm.connections.leave(self.client)
+            self._realm.stress.look()
 
     # Inside
+
+    def _rate(self, book: Rulebook) -> int:
+        """Count a stranger's message, where somebody asks."""
+        limits = book.settings.policy.limits
+        address = self.client.address
+        if (
+            self.avatar is not None
+            or not limits.message_rate
+            or self.client.service == LMTP
+            or address in limits.exempt
+        ):
+            return 0
+        return self._realm.rates.sent(address)
+
+    def _unknown_before(self, harvest: HarvestRules) -> int:
+        """How many recipients of this client were nobody."""
+        if self.avatar is not None or self.client.service == LMTP:
+            return 0
+        if self.client.address in self._realm.settings.current.bans.exempt:
+            return 0
+        return max(
+            self._unknown,
+            self._realm.rates.unknown(self.client.address, harvest.window_s),
+        )
+
+    async def _missed(self, harvest: HarvestRules) -> None:
+        """Count a recipient that nobody is, and let time pass."""
+        realm, address = self._realm, self.client.address
+        if self.client.service == LMTP or (
+            address in realm.settings.current.bans.exempt
+        ):
+            return
+        self._unknown += 1
+        count = max(
+            self._unknown, realm.rates.missed(address, harvest.window_s)
+        )
+        if harvest.most and count == harvest.most:
+            self.noticed(Sign.UNKNOWN_RECIPIENTS)
+        await self._pauses.pause(harvest.delay(count))
 
     def _who(self) -> Session:
         if self._session is None:

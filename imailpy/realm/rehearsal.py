@@ -29,6 +29,7 @@ from imailpy.mail import (
 )
 from imailpy.policy.pipeline import Asked
 from imailpy.realm.gate import Gate
+from imailpy.realm.pauses import Haste
 from imailpy.realm.realm import Realm
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
@@ -134,9 +135,6 @@ class _Believing(Signin):
             )
         )
 
-    async def _pause(self, delay_s: float) -> None:
-        """Nobody is there to be slowed down."""
-
 
 class RehearsedGate(Gate):
     """A gate whose record is a `Trail`."""
@@ -146,6 +144,7 @@ class RehearsedGate(Gate):
     def __init__(self, realm: Rehearsal, client: Client) -> None:
         super().__init__(realm, client)
         self._signin = _Believing(realm, client, self.record)
+        self._pauses = self._signin._pauses = Haste(realm.world.clock)
 
 
 class Rehearsal(Realm):

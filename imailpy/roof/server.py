@@ -44,6 +44,8 @@ from imailpy.roof.ports import CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
+_LAG_S = 2.0
+
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
 
@@ -95,6 +97,7 @@ class Server(TwistedService):
         self._factories: list[Any] = []
         self._others: list[Any] = []
         self._started_at = 0.0
+        self._lag_watch: Any = None
         self._last_lines: Callable[[], object] = lambda: None
         self.opened: Deferred[None] | None = None
 
@@ -143,6 +146,7 @@ class Server(TwistedService):
             self.journal,
             resolver=self.resolver,
             history=self.history,
+            bans=self.store.bans,
         )
         self.policy = Keeper(world, self.journal, self.realm.books)
         self.operations = Operations(
@@ -174,7 +178,13 @@ class Server(TwistedService):
             )
             self._last_lines = sink.flush
         verbose = told.level is LogLevel.DEBUG
-        return Journal(sink, self._count, verbose, self.history.note)
+        return Journal(
+            sink,
+            self._count,
+            verbose,
+            keep=self.history.note,
+            clock=self.world.clock,
+        )
 
     def _count(self, event: str) -> None:
         if self.meters is not None:
@@ -193,6 +203,8 @@ class Server(TwistedService):
         await self.policy.begin(self.providers.realm.current.custom)
         if self._prepare is not None:
             await self._prepare(self.operations)
+        await self.realm.bans.load()
+        self._watch_lag()
         directory = self.providers.store.current.directory
         self._others.append(
             self.world.network.listen_unix(
@@ -209,6 +221,18 @@ class Server(TwistedService):
                 f"{name}:{port}" for name, port in self.ports.found().items()
             ),
         )
+
+    def _watch_lag(self) -> None:
+        """See how late the reactor is, every other second."""
+        clock = self.world.clock
+        due = clock.monotonic() + _LAG_S
+
+        def look() -> None:
+            self.realm.stress.was_late(clock.monotonic() - due)
+            self.realm.stress.look()
+            self._watch_lag()
+
+        self._lag_watch = clock.call_later(_LAG_S, look)
 
     def _listen_for_scrapers(self) -> None:
         metrics = self.providers.configuration.metrics
@@ -269,6 +293,8 @@ class Server(TwistedService):
         self.policy.stop()
         factories, self._factories = self._factories, []
         others, self._others = self._others, []
+        if self._lag_watch is not None:
+            self._lag_watch.cancel()
         await in_order(
             self.ports.close,
             *(factory.stop for factory in factories),
@@ -305,6 +331,8 @@ class Server(TwistedService):
             "connections": sum(
                 len(factory.connections) for factory in self._factories
             ),
+            "stress": self.realm.stress.on,
+            "bans": len(self.realm.bans.all()),
         }
 
     async def reload(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
+from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.past import Past
@@ -37,6 +38,7 @@ NOUNS = (
     Accounts,
     Aliases,
     Queue,
+    Bans,
     Past,
     Policy,
     Policies,

@@ -27,6 +27,12 @@ from imailpy.config.schema.clients import (
     Pop3,
 )
 from imailpy.config.schema.custom import Policy
+from imailpy.config.schema.defence import (
+    Access,
+    Bans,
+    Harvest,
+    Stress,
+)
 from imailpy.config.schema.explaining import History
 from imailpy.config.schema.machine import (
     Certificate,
@@ -51,11 +57,14 @@ from imailpy.config.schema.taking import (
 )
 
 __all__ = [
+    "Access",
+    "Bans",
     "BareLineEnds",
     "Certificate",
     "Configuration",
     "Delivery",
     "Dns",
+    "Harvest",
     "Hello",
     "History",
     "Hop",
@@ -79,6 +88,7 @@ __all__ = [
     "SmartHost",
     "Smtp",
     "Storage",
+    "Stress",
     "Submission",
     "Tls",
 ]
@@ -103,7 +113,13 @@ class Configuration:
     )
     smtp: Smtp = section(Smtp)
     relay: Relay = section(Relay)
+    access: dict[str, Access] = field(
+        factory=dict, metadata={"doc": Access.__doc__, "key": "smtp"}
+    )
+    bans: Bans = section(Bans)
     limits: Limits = section(Limits)
+    harvest: Harvest = section(Harvest)
+    stress: Stress = section(Stress)
     login: Login = section(Login)
     submission: Submission = section(Submission)
     recipients: Recipients = section(Recipients)

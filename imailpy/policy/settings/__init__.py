@@ -10,6 +10,14 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from imailpy.policy.settings.access import (
+    AccessAnswer,
+    AccessEntry,
+    AccessList,
+    AccessMode,
+    AccessRules,
+)
+from imailpy.policy.settings.harvest import HarvestRules
 from imailpy.policy.settings.hello import HelloRules
 from imailpy.policy.settings.limits import ConnectionLimits
 from imailpy.policy.settings.recipients import OverQuota, RecipientRules
@@ -17,7 +25,13 @@ from imailpy.policy.settings.relay import RelayPolicy, RelaySettings
 from imailpy.policy.settings.submission import SubmissionRules
 
 __all__ = [
+    "AccessAnswer",
+    "AccessEntry",
+    "AccessList",
+    "AccessMode",
+    "AccessRules",
     "ConnectionLimits",
+    "HarvestRules",
     "HelloRules",
     "OverQuota",
     "PolicySettings",
@@ -43,6 +57,8 @@ class PolicySettings:
     hello: HelloRules = field(factory=HelloRules)
     submission: SubmissionRules = field(factory=SubmissionRules)
     recipients: RecipientRules = field(factory=RecipientRules)
+    access: AccessRules = field(factory=AccessRules)
+    harvest: HarvestRules = field(factory=HarvestRules)
     written: Mapping[str, str] = field(factory=dict, eq=False, repr=False)
 
     def entry(self, setting: str) -> str:
