@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import apsw
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from imailpy.errors import HistoryUnavailable
@@ -136,7 +135,7 @@ class History:
     # Inside, in the reactor's thread
 
     async def _close(self, thread: IBatchThread) -> None:
-        await _submitted(thread, lambda: self._let_go())
+        await _handed_in(thread, lambda: self._let_go())
         await thread.stop()
 
     def _moment(self) -> None:
@@ -167,7 +166,7 @@ class History:
             self._thread = self._world.threads.batch(
                 "history", lambda jobs: [_perform(job) for job in jobs]
             )
-        return _submitted(self._thread, work)
+        return _handed_in(self._thread, work)
 
     def _written(self, found: tuple[int, bool], count: int) -> None:
         octets, more = found
@@ -264,21 +263,22 @@ class History:
             database.close()
 
 
-def _submitted(thread: IBatchThread, work: Callable[[], T]) -> Deferred[T]:
-    waiting: Deferred[T] = Deferred()
-
-    def done(result: Any) -> None:
-        if isinstance(result, BaseException):
-            waiting.errback(Failure(result))
-        else:
-            waiting.callback(result)
-
-    thread.submit(work, done)
-    return waiting
-
-
 def _perform(job: Callable[[], Any]) -> Any:
     try:
         return job()
     except (apsw.Error, OSError) as error:
         return error
+
+
+def _handed_in(thread: IBatchThread, work: Callable[[], T]) -> Deferred[T]:
+    """Have a thread do something."""
+    waiting: Deferred[T] = Deferred()
+
+    def done(result: Any) -> None:
+        if isinstance(result, Exception):
+            waiting.errback(result)
+        else:
+            waiting.callback(result)
+
+    thread.submit(work, done)
+    return waiting
