@@ -240,9 +240,7 @@ def _side_by_side(columns: Columns) -> _Ranges:
             reached = last + 1
         now = around.pop() if around else -1
     places = columns.places
-    return _Ranges(
-        firsts, lasts, array("I", map(places.__getitem__, owners))
-    )
+    return _Ranges(firsts, lasts, array("I", map(places.__getitem__, owners)))
 
 
 def _column(kind: str | None) -> list[int] | array[int]:

@@ -7,7 +7,8 @@ to be moved for them. The numbers are those of that list.
 
     connect   1 access, limits                            at the greeting
     hello     2 hello                                     at HELO/EHLO
-    mail      3 kill and white list, sender ownership     at MAIL
+    mail      3 kill and white list, sender ownership,
+              4 spoofed local senders                     at MAIL
     rcpt      4 relay, existence, 5 block lists,
               6 verification, 7 SPF, 8 quota              at each RCPT
     message   submission rules, 9 DKIM DMARC ARC,
@@ -22,8 +23,16 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, frozen
 
-from imailpy.mail import Decision, Verdict
-from imailpy.policy import connect, content, hello, mail, rcpt, relay
+from imailpy.mail import Decision, Mark, Verdict
+from imailpy.policy import (
+    connect,
+    content,
+    hello,
+    mail,
+    rcpt,
+    relay,
+    spoof,
+)
 from imailpy.policy.facts import (
     ConnectFacts,
     DataFacts,
@@ -161,6 +170,7 @@ class Evaluation(Generic[F]):
             could not be had (UNKNOWN) is in the trail and counts as nothing.
         """
         hardest, hardness = self._accepted, -1
+        marks: tuple[Mark, ...] = ()
         settings = self.settings
         for function in self._functions:
             said = function(facts, settings)
@@ -175,10 +185,14 @@ class Evaluation(Generic[F]):
             how_hard = _HARDNESS[said.verdict]
             if how_hard >= _REFUSED_FROM:
                 return self._stamped(said)
+            if said.marks:
+                marks += said.marks
             if how_hard > hardness:
                 hardest, hardness = said, how_hard
         if hardest is self._accepted:
             return hardest
+        if marks != hardest.marks:
+            hardest = evolve(hardest, marks=marks)
         return self._stamped(hardest)
 
     def _stamped(self, said: Decision) -> Decision:
@@ -191,6 +205,7 @@ class Evaluation(Generic[F]):
                 said.reply,
                 said.entry,
                 self.number,
+                said.marks,
             )
             self._stamp = said, stamped
         return stamped
@@ -284,6 +299,11 @@ STANDARD = Pipeline(
                     Check("submission.login_required", mail.login_required),
                     Check("submission.sender_not_owned", mail.sender_owned),
                 ),
+            ),
+            Place(
+                4,
+                "spoof",
+                (Check("spoof.local_sender", spoof.local_sender),),
             ),
         ),
     ),

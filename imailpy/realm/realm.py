@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twisted.cred.portal import Portal
 from zope.interface import implementer
 
@@ -9,7 +11,12 @@ from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.journal import IJournal
-from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
+from imailpy.interfaces.realm import (
+    IAvatar,
+    IRealm,
+    IRecipientCheck,
+    IRecipients,
+)
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
@@ -24,7 +31,10 @@ from imailpy.realm.lookups import DomainLookups
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.senders import Senders
 from imailpy.realm.settings import RealmSettings
+
+_NO_CHECKS: Mapping[str, IRecipientCheck] = {}
 
 
 @implementer(IRealm)
@@ -37,6 +47,8 @@ class Realm:
 
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
+        recipient_checks: Who knows recipients of domains that we take mail
+            for, by the name of the check: `call-ahead` ...
         pipeline: The checks, in their order.
     """
 
@@ -49,6 +61,7 @@ class Realm:
         journal: IJournal,
         *,
         resolver: IResolver | None = None,
+        recipient_checks: Mapping[str, IRecipientCheck] = _NO_CHECKS,
         pipeline: Pipeline = STANDARD,
     ) -> None:
         self.world = world
@@ -57,6 +70,10 @@ class Realm:
         self.recipients = recipients
         self.journal = journal
         self.books = Rulebooks(pipeline, settings)
+        self.recipient_checks = recipient_checks
+        self.senders = Senders(
+            directory, lambda: self.settings.current.box_delimiters
+        )
         self.connections = Connections()
         self.failures = Failures(world.clock)
         self.lookups = (

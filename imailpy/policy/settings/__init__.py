@@ -11,17 +11,27 @@ from attrs import field, frozen
 from imailpy.policy.settings.hello import HelloRules
 from imailpy.policy.settings.limits import ConnectionLimits
 from imailpy.policy.settings.recipients import OverQuota, RecipientRules
-from imailpy.policy.settings.relay import RelayPolicy, RelaySettings
+from imailpy.policy.settings.relay import (
+    OnwardDomain,
+    RecipientCheck,
+    RelayPolicy,
+    RelaySettings,
+)
+from imailpy.policy.settings.spoof import LocalSender, SpoofSettings
 from imailpy.policy.settings.submission import SubmissionRules
 
 __all__ = [
     "ConnectionLimits",
     "HelloRules",
+    "LocalSender",
+    "OnwardDomain",
     "OverQuota",
     "PolicySettings",
+    "RecipientCheck",
     "RecipientRules",
     "RelayPolicy",
     "RelaySettings",
+    "SpoofSettings",
     "SubmissionRules",
 ]
 
@@ -35,3 +45,4 @@ class PolicySettings:
     hello: HelloRules = field(factory=HelloRules)
     submission: SubmissionRules = field(factory=SubmissionRules)
     recipients: RecipientRules = field(factory=RecipientRules)
+    spoof: SpoofSettings = field(factory=SpoofSettings)
