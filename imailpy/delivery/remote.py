@@ -75,7 +75,8 @@ def destination_of(settings: DeliverySettings, domain: str) -> Destination:
     while hop is None and "." in rest and not domain.startswith("["):
         _, _, rest = rest.partition(".")
         hop = settings.routes.get(f".{rest}")
-    hop = hop or settings.smart_host
+    if hop is None and domain not in settings.by_mx:
+        hop = settings.smart_host
     if hop is None:
         return Destination(domain, domain)
     return Destination(f"{hop.host}:{hop.port}", "", hop)

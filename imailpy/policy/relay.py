@@ -24,7 +24,6 @@ from imailpy.policy.settings import (
     PolicySettings,
     RecipientCheck,
     RelayPolicy,
-    RelaySettings,
 )
 
 
@@ -76,21 +75,29 @@ def relay(
     session = facts.mail.session
     service = session.client.service
     if service == LMTP:
-        return _refuse(facts, "relay.lmtp", "LMTP delivers, it never relays")
+        return _refuse(
+            facts,
+            "relay.lmtp",
+            "LMTP delivers, it never relays",
+            f"listener {session.client.listener}",
+        )
     told = settings.relay
     granted = GRANTS[told.policy]
-    decision = _claimed(_PROVEN, granted, facts, told)
+    decision = _claimed(_PROVEN, granted, facts, settings)
     if decision is not None:
         return decision
     if service == SUBMISSION:
         # MAIL was refused already; no policy opens this door.
         return _refuse(
-            facts, "relay.submission", "nobody submits without a login"
+            facts,
+            "relay.submission",
+            "nobody submits without a login",
+            f"listener {session.client.listener}",
         )
     onward = told.domains.get(facts.forward_path.domain)
     if onward is not None:
         return _onward(facts, onward)
-    return _claimed(_SAID, granted, facts, told) or _refuse(
+    return _claimed(_SAID, granted, facts, settings) or _refuse(
         facts, "relay.stranger", _WHY[told.policy]
     )
 
@@ -98,7 +105,9 @@ def relay(
 # Claims
 
 
-def _authenticated(facts: RcptFacts, told: RelaySettings) -> Decision | None:
+def _authenticated(
+    facts: RcptFacts, settings: PolicySettings
+) -> Decision | None:
     avatar = facts.mail.session.avatar
     if avatar is None:
         return None
@@ -109,9 +118,9 @@ def _authenticated(facts: RcptFacts, told: RelaySettings) -> Decision | None:
     )
 
 
-def _listed(facts: RcptFacts, told: RelaySettings) -> Decision | None:
+def _listed(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     address = facts.mail.session.client.address
-    listed = told.addresses.find(address)
+    listed = settings.relay.addresses.find(address)
     if listed is None:
         return None
     return Decision(
@@ -122,25 +131,30 @@ def _listed(facts: RcptFacts, told: RelaySettings) -> Decision | None:
     )
 
 
-def _local_user(facts: RcptFacts, told: RelaySettings) -> Decision | None:
+def _local_user(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     if not facts.mail.sender.exists:
         return None
     return _by_word(
-        facts, told, "relay.local_user", "is a user of ours, so it says"
+        facts, settings, "relay.local_user", "is a user of ours, so it says"
     )
 
 
-def _local_domain(facts: RcptFacts, told: RelaySettings) -> Decision | None:
+def _local_domain(
+    facts: RcptFacts, settings: PolicySettings
+) -> Decision | None:
     if not facts.mail.sender.local:
         return None
     return _by_word(
-        facts, told, "relay.local_domain", "is in a domain of ours, it says"
+        facts,
+        settings,
+        "relay.local_domain",
+        "is in a domain of ours, it says",
     )
 
 
-def _accepted(facts: RcptFacts, told: RelaySettings) -> Decision | None:
+def _accepted(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     path = facts.mail.reverse_path
-    listed = told.accept.find(path)
+    listed = settings.relay.accept.find(path)
     if listed is None:
         return None
     return Decision(
@@ -151,31 +165,31 @@ def _accepted(facts: RcptFacts, told: RelaySettings) -> Decision | None:
     )
 
 
-def _foreign(facts: RcptFacts, told: RelaySettings) -> Decision | None:
+def _foreign(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     if facts.mail.reverse_path.is_null:
         return None
-    return _by_word(facts, told, "relay.anyone", "is anyone")
+    return _by_word(facts, settings, "relay.anyone", "is anyone")
 
 
-def _null(facts: RcptFacts, told: RelaySettings) -> Decision | None:
+def _null(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     if not facts.mail.reverse_path.is_null:
         return None
-    return _by_word(facts, told, "relay.anyone", "is anyone")
+    return _by_word(facts, settings, "relay.anyone", "is anyone")
 
 
 def _by_word(
-    facts: RcptFacts, told: RelaySettings, rule: str, what: str
+    facts: RcptFacts, settings: PolicySettings, rule: str, what: str
 ) -> Decision:
     return Decision(
         Verdict.ACCEPT,
         rule,
         f"{facts.mail.reverse_path or '<>'} {what}: policy "
-        f"{told.policy.value}",
-        entry=told.entry or None,
+        f"{settings.relay.policy.value}",
+        entry=settings.entry("relay.policy"),
     )
 
 
-Proof = Callable[[RcptFacts, RelaySettings], Decision | None]
+Proof = Callable[[RcptFacts, PolicySettings], Decision | None]
 
 # Who is looked at, in this order: what was proven before what was said.
 _PROVEN: tuple[tuple[Claim, Proof], ...] = (
@@ -203,12 +217,12 @@ def _claimed(
     claims: tuple[tuple[Claim, Proof], ...],
     granted: frozenset[Claim],
     facts: RcptFacts,
-    told: RelaySettings,
+    settings: PolicySettings,
 ) -> Decision | None:
     """Give the first claim that holds and is granted."""
     for claim, proof in claims:
         if claim in granted:
-            decision = proof(facts, told)
+            decision = proof(facts, settings)
             if decision is not None:
                 return decision
     return None
@@ -273,10 +287,13 @@ def _nobody(facts: RcptFacts, domain: OnwardDomain, why: str) -> Decision:
     )
 
 
-def _refuse(facts: RcptFacts, rule: str, why: str) -> Decision:
+def _refuse(
+    facts: RcptFacts, rule: str, why: str, entry: str | None = None
+) -> Decision:
     return Decision(
         Verdict.REJECT,
         rule,
         f"{why}; {facts.forward_path.domain} is not ours",
         _DENIED,
+        entry,
     )

@@ -37,7 +37,7 @@ def local_sender(
         return None
     address = session.client.address
     reason = f"{facts.reverse_path} is ours, and {address} did not sign in"
-    entry = told.entry or None
+    entry = settings.entry("spoof.local_sender")
     if told.local_sender is LocalSender.REJECT:
         return Decision(Verdict.REJECT, _RULE, reason, _REFUSED, entry)
     return Decision(

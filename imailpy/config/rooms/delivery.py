@@ -39,7 +39,17 @@ def delivery(configuration: Configuration, disk: IDisk) -> DeliverySettings:
         routes={
             _route_name(name): _next_hop(route, disk)
             for name, route in said.routes.items()
+        }
+        | {
+            canonical_domain(name): _next_hop(domain, disk)
+            for name, domain in configuration.relay.domains.items()
+            if domain.host
         },
+        by_mx=frozenset(
+            canonical_domain(name)
+            for name, domain in configuration.relay.domains.items()
+            if not domain.host
+        ),
         catch_outside_in=address_or_none(said.catch_outside_in),
         private_targets=said.private_targets,
         connections=said.connections,

@@ -9,7 +9,7 @@ from imailpy.config.fields import setting
 from imailpy.config.schema.choices import (
     BareLineEnds,
 )
-from imailpy.policy.settings import OverQuota, RelayPolicy
+from imailpy.policy.settings import OverQuota
 
 
 @frozen
@@ -40,6 +40,15 @@ class Smtp:
         100,
         check=f.within(10, 10**6),
     )
+    least_rate: int = setting(
+        "Octets a second that a message must have in the mean; a slower one "
+        "gets 421. 0: any.",
+        500,
+        check=f.within(0, 10**6),
+    )
+    grace_s: float = setting(
+        "So long it may be slower.", 60.0, check=f.within(1, 3600)
+    )
     bare_line_ends: BareLineEnds = setting(
         "What becomes of a message with a bare CR or LF: reject, normalize, "
         "or auto (normalize what users send, reject the rest). They never "
@@ -53,26 +62,6 @@ class Smtp:
         "Received fields from which a message counts as looping.",
         50,
         check=f.within(10, 1000),
-    )
-
-
-@frozen
-class Relay:
-    """
-    Who may send to addresses that are not ours. Everybody must authenticate
-    before, except those whom the policy names.
-    """
-
-    policy: RelayPolicy = setting(
-        'none: nobody ("No mail relay"). addresses: the clients below '
-        '("Relay mail for addresses").',
-        RelayPolicy.NONE,
-    )
-    addresses: tuple[str, ...] = setting(
-        "Clients that may relay: addresses, networks, or address and mask.",
-        (),
-        each=f.network,
-        example=("192.0.2.0/24", "2001:db8::/32", "10.1.0.0 255.255.0.0"),
     )
 
 

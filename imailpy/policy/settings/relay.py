@@ -67,11 +67,9 @@ class RelaySettings:
         accept: Senders that count as local, for the policies by sender
             alone: IMail's `accept.txt`.
         domains: Domain in its one form -> how its mail is taken.
-        entry: Where the policy is configured.
     """
 
     policy: RelayPolicy = RelayPolicy.NONE
     addresses: Networks = NOWHERE
     accept: AddressList = NOBODY
     domains: Mapping[str, OnwardDomain] = field(factory=dict)
-    entry: str = ""

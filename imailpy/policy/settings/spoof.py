@@ -24,9 +24,7 @@ class SpoofSettings:
         local_sender: Of mail whose reverse-path is ours, from a client that
             neither signed in nor is listed.
         exempt: Clients that may do that, and nothing else.
-        entry: Where it is configured.
     """
 
     local_sender: LocalSender = LocalSender.MARK
     exempt: Networks = NOWHERE
-    entry: str = ""
