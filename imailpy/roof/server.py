@@ -27,6 +27,7 @@ from imailpy.admin.rehearsals import Rehearsals
 from imailpy.config import ConfigError, Configuration
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
+from imailpy.config.relaying import warnings
 from imailpy.config.schema import ListenerTls, LogLevel, Service
 from imailpy.delivery.service import Delivery
 from imailpy.dns.stub import Resolver
@@ -210,6 +211,7 @@ class Server(TwistedService):
         self._listen_for_scrapers()
         self.delivery.start()
         self.ports.open(self._factory)
+        self._warn()
         self.journal.record(
             "server.started",
             version=imailpy.__version__,
@@ -229,6 +231,11 @@ class Server(TwistedService):
             self._watch_lag()
 
         self._lag_watch = clock.call_later(_LAG_S, look)
+
+    def _warn(self) -> None:
+        """Tell what is dangerous although it is allowed."""
+        for each in warnings(self.providers.configuration):
+            self.journal.record("config.warning", reason=str(each))
 
     def _listen_for_scrapers(self) -> None:
         metrics = self.providers.configuration.metrics
@@ -346,6 +353,7 @@ class Server(TwistedService):
             self.journal.record("server.reload_refused", reason=str(error))
             raise CannotReload(str(error), str(error)) from None
         number = self.providers.realm.number
+        self._warn()
         self.journal.record("server.reloaded", number=number)
         return number
 
