@@ -90,6 +90,7 @@ def _add_groups() -> None:
         configs,
         domains,
         explaining,
+        policies,
         queues,
         server,
     )
@@ -104,6 +105,7 @@ def _add_groups() -> None:
         queues,
         explaining,
         server,
+        policies,
     ):
         module.add_to(main)
 

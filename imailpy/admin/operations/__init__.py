@@ -16,6 +16,7 @@ from imailpy.admin.operations.check import Check
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.past import Past
+from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
 from imailpy.admin.operations.server import TheServer
@@ -42,6 +43,7 @@ NOUNS = (
     Past,
     Policy,
     Check,
+    Policies,
     TheServer,
 )
 
