@@ -88,9 +88,11 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
 _LEVELS = {
     "bug": LogLevel.error,
     "failed": LogLevel.error,
+    "limit_alert": LogLevel.warn,
     "busy": LogLevel.warn,
     "reload_refused": LogLevel.warn,
     "unavailable": LogLevel.warn,
+    "unrecorded": LogLevel.warn,
     "unsendable": LogLevel.warn,
     "unstored": LogLevel.warn,
 }

@@ -7,7 +7,7 @@ about it); all of them are asked, so that one run tells everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from imailpy.config.fields import domain
@@ -39,7 +39,7 @@ def every_value(configuration: Configuration) -> Wrong:
             if wrong is not None:
                 yield path, f'"{path[-1]}" {wrong}'
         each = declared.metadata.get("each")
-        if each is None:
+        if each is None or value is None:
             continue
         for at, element in enumerate(value):
             wrong = each(element)
@@ -49,20 +49,51 @@ def every_value(configuration: Configuration) -> Wrong:
 
 def allow_lists(configuration: Configuration) -> Wrong:
     """Nobody lists the whole internet, be it in two halves."""
-    for section, name, texts in (
-        ("relay", "addresses", configuration.relay.addresses),
-        ("limits", "exempt", configuration.limits.exempt),
-    ):
+    smtp = configuration.smtp
+    lists: list[tuple[KeyPath, Sequence[str]]] = [
+        (("relay", "addresses"), configuration.relay.addresses),
+        (("limits", "exempt"), configuration.limits.exempt),
+        (("smtp", "xclient"), smtp.xclient),
+        (("smtp", "vrfy_allowed"), smtp.vrfy_allowed),
+        (("smtp", "expn_allowed"), smtp.expn_allowed),
+    ]
+    lists += [
+        (("listeners", name, "proxy"), table.proxy or ())
+        for name, table in configuration.listeners.items()
+    ]
+    for path, texts in lists:
         try:
             covered = Networks.parse(texts).covers_everything()
         except ValueError:
             continue
         if covered is not None:
             yield (
-                (section, name),
+                path,
                 f"the entries together are {_EVERYTHING[covered]}; list the "
                 "networks that are meant",
             )
+
+
+def proxies(configuration: Configuration) -> Wrong:
+    """What is said of proxies is said where there are some."""
+    for name, table in configuration.listeners.items():
+        for key in ("proxy_direct", "proxy_header_s"):
+            if getattr(table, key) is not None and not table.proxy:
+                yield (
+                    ("listeners", name, key),
+                    f'"{key}" without "proxy"; list the proxies of this '
+                    "listener, or remove it",
+                )
+
+
+def trusted_logins(configuration: Configuration) -> Wrong:
+    """Nobody's word about a login counts unless somebody is listed."""
+    if configuration.smtp.xclient_login and not configuration.smtp.xclient:
+        yield (
+            ("smtp", "xclient_login"),
+            '"xclient_login" without "xclient"; list who may use XCLIENT, '
+            "or remove it",
+        )
 
 
 def relay(configuration: Configuration) -> Wrong:
@@ -202,7 +233,9 @@ def _open(configuration: Configuration) -> Iterator[Listener]:
 # Those that look at several settings together, and at which sections: one
 # that lost a setting to a complaint is not complained about for its lack.
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
-    (frozenset({"relay", "limits"}), allow_lists),
+    (frozenset({"relay", "limits", "smtp", "listeners"}), allow_lists),
+    (frozenset({"listeners"}), proxies),
+    (frozenset({"smtp"}), trusted_logins),
     (frozenset({"relay"}), relay),
     (frozenset({"listeners"}), listener_tables),
     (frozenset({"listeners"}), listener_logins),

@@ -21,6 +21,9 @@ class Listener:
         auth: Whether users can sign in.
         plaintext_auth: Whether they can without TLS.
         optional: Whether the server starts without it when its port is taken.
+        proxy: Who has to speak the PROXY protocol.
+        proxy_direct: Whether others may connect, without it.
+        proxy_header_s: For the header.
     """
 
     name: str
@@ -32,6 +35,9 @@ class Listener:
     auth: bool
     plaintext_auth: bool = False
     optional: bool = False
+    proxy: tuple[str, ...] = ()
+    proxy_direct: bool = False
+    proxy_header_s: float = 10.0
 
 
 _STARTTLS, _IMPLICIT = ListenerTls.STARTTLS, ListenerTls.IMPLICIT

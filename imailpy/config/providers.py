@@ -20,6 +20,7 @@ from imailpy.config.schema import Configuration
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.dns.settings import DnsSettings
 from imailpy.interfaces.world import IDisk
+from imailpy.listeners.proxied import ProxySettings
 from imailpy.realm.settings import RealmSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import TlsSettings
@@ -32,6 +33,7 @@ class Providers:
     Attributes:
         configuration: The one that holds.
         listeners: By the listener's name.
+        proxied: Of listeners behind proxies, by name.
     """
 
     def __init__(self, configuration: Configuration, disk: IDisk) -> None:
@@ -45,6 +47,9 @@ class Providers:
         self.tls = Settings(made.tls)
         self.listeners = {
             name: Settings(told) for name, told in made.listeners.items()
+        }
+        self.proxied = {
+            name: Settings(told) for name, told in made.proxied.items()
         }
 
     @property
@@ -79,6 +84,10 @@ class Providers:
             (provider, made.listeners[name])
             for name, provider in self.listeners.items()
         ]
+        changes += [
+            (provider, made.proxied[name])
+            for name, provider in self.proxied.items()
+        ]
         exchange(changes)
         self.configuration = configuration
 
@@ -95,6 +104,12 @@ class _Made:
         self.listeners: dict[str, Any] = {
             each.name: rooms.LISTENERS[each.service](configuration, each)
             for each in _open(configuration)
+        }
+        # Only where there are proxies; whether there are cannot change.
+        self.proxied: dict[str, ProxySettings] = {
+            each.name: rooms.proxied(each)
+            for each in _open(configuration)
+            if each.proxy
         }
 
 
@@ -145,4 +160,5 @@ def _bound(listener: Listener) -> tuple[Any, ...]:
         listener.address,
         listener.port,
         listener.tls,
+        bool(listener.proxy),
     )

@@ -98,7 +98,7 @@ class Planning:
                 plan.replies[place] = refusal
                 continue
             junk = decision.verdict is Verdict.QUARANTINE
-            plan.take(place, recipient, route, junk)
+            plan.take(place, recipient, route, junk, decision.held)
         return plan
 
     async def _refusal(self, plan: Plan, route: Route) -> Reply | None:
@@ -274,7 +274,7 @@ class Promise:
                 )
         for row in self._plan.rows.values():
             self._doors.tell(
-                "delivery.queued",
+                "delivery.held" if row.held else "delivery.queued",
                 recipient=str(row.forward_path),
                 route=row.route,
             )

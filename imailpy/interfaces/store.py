@@ -21,6 +21,7 @@ from imailpy.errors import MailError
 from imailpy.interfaces.body import IBody, ISpool
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.queue import IQueue, QueuedRecipient
+from imailpy.interfaces.sending import ISending
 from imailpy.mail import MailParameters, Path, SystemFlag, UidSet
 
 DELIMITER = "/"
@@ -397,6 +398,7 @@ class IStore(Interface):
     directory: IDirectory = Attribute("""Domains, accounts, addresses.""")
     queue: IQueue = Attribute("""What waits for the world.""")
     spool: ISpool = Attribute("""Bodies in flight.""")
+    sending: ISending = Attribute("""What accounts have sent.""")
 
     def account(account_id: str) -> IAccountMail:
         """The mailboxes of an account; whether it exists shows at use."""

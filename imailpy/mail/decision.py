@@ -34,6 +34,7 @@ class Decision:
         reply: For the peer; tells a stranger nothing about our setup.
         entry: The configuration entry that was hit: file and line, or object.
         snapshot: Number of the settings it was decided by; 0 for none.
+        held: It is taken, and kept in the queue until an operator says so.
     """
 
     verdict: Verdict
@@ -42,6 +43,7 @@ class Decision:
     reply: Reply | None = None
     entry: str | None = None
     snapshot: int = 0
+    held: bool = False
 
     @cached_property
     def refuses(self) -> bool:

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from imailpy.interfaces.realm import IAvatar, Standing
 from imailpy.mail import Client, MailParameters, Path, Recipient
+from imailpy.policy.settings.sending import SendingLimits
 
 # Services whose clients are users that must sign in before they send.
 SUBMISSION = "submission"
@@ -95,6 +96,26 @@ class Session:
 
 
 @frozen
+class Usage:
+    """
+    What an account has sent in 24 hours, with what is under way.
+
+    Attributes:
+        account: Its address.
+        limits: What it may.
+        first_time: Recipients it had never written to before.
+        burst: Messages that it may send at once.
+    """
+
+    account: str
+    limits: SendingLimits
+    messages: int = 0
+    recipients: int = 0
+    first_time: int = 0
+    burst: float = 0.0
+
+
+@frozen
 class MailFacts:
     """
     MAIL was said.
@@ -102,12 +123,14 @@ class MailFacts:
     Attributes:
         sender_owned: The avatar may send as `reverse_path`; nobody else has
             that very address.
+        usage: What the avatar has sent; None where nobody counts.
     """
 
     session: Session
     reverse_path: Path
     parameters: MailParameters = field(factory=MailParameters)
     sender_owned: bool = False
+    usage: Usage | None = None
 
 
 @frozen
@@ -119,12 +142,16 @@ class RcptFacts:
         mail: What MAIL said.
         standing: What the recipient is to us.
         accepted: Recipients accepted before it in this transaction.
+        usage: What the avatar has sent as of now; None where nobody counts.
+        first_time: It has never written to this address, as far as we know.
     """
 
     mail: MailFacts
     recipient: Recipient
     standing: Standing
     accepted: int = 0
+    usage: Usage | None = None
+    first_time: bool = False
 
     @property
     def forward_path(self) -> Path:

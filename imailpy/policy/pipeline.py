@@ -23,7 +23,15 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, frozen
 
 from imailpy.mail import Decision, Verdict
-from imailpy.policy import connect, content, hello, mail, rcpt, relay
+from imailpy.policy import (
+    connect,
+    content,
+    hello,
+    mail,
+    rcpt,
+    relay,
+    sending,
+)
 from imailpy.policy.facts import (
     ConnectFacts,
     DataFacts,
@@ -191,6 +199,7 @@ class Evaluation(Generic[F]):
                 said.reply,
                 said.entry,
                 self.number,
+                said.held,
             )
             self._stamp = said, stamped
         return stamped
@@ -285,6 +294,11 @@ STANDARD = Pipeline(
                     Check("submission.sender_not_owned", mail.sender_owned),
                 ),
             ),
+            Place(
+                0,
+                "sending-limits",
+                (Check("submission.message_limits", sending.messages),),
+            ),
         ),
     ),
     rcpt=Row(
@@ -306,6 +320,11 @@ STANDARD = Pipeline(
             Place(6, "verification"),
             Place(7, "spf"),
             Place(8, "quota", (Check("recipient.quota", rcpt.quota),)),
+            Place(
+                0,
+                "sending-limits",
+                (Check("submission.recipient_limits", sending.recipients),),
+            ),
         ),
     ),
     message=Row(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from zope.interface import implementer
 
 from imailpy.errors import DirectoryUnavailable
 from imailpy.interfaces.body import IBody
+from imailpy.interfaces.directory import Alias
 from imailpy.interfaces.realm import IAvatar, IGate, Standing
 from imailpy.mail import (
     Client,
@@ -21,6 +23,7 @@ from imailpy.mail import (
     ScramSecret,
     Verdict,
 )
+from imailpy.policy import sending
 from imailpy.policy.facts import (
     LMTP,
     Authorship,
@@ -34,8 +37,10 @@ from imailpy.policy.facts import (
 )
 from imailpy.policy.pipeline import settle
 from imailpy.realm.avatar import owns
+from imailpy.realm.names import read_asked
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebook
+from imailpy.realm.sending import Spending
 from imailpy.realm.signin import Signin
 
 if TYPE_CHECKING:
@@ -45,9 +50,21 @@ if TYPE_CHECKING:
 class _Transaction:
     """What a transaction keeps until it is over."""
 
-    __slots__ = ("accepted", "book", "facts", "standings")
+    __slots__ = (
+        "accepted",
+        "book",
+        "facts",
+        "held",
+        "spending",
+        "standings",
+    )
 
-    def __init__(self, book: Rulebook, facts: MailFacts) -> None:
+    def __init__(
+        self, book: Rulebook, facts: MailFacts, spending: Spending | None
+    ) -> None:
+        self.spending = spending
+        # Why it is taken only to be held; None where it is not.
+        self.held: Decision | None = None
         self.book = book
         self.facts = facts
         self.accepted = 0
@@ -124,7 +141,8 @@ class Gate:
         self, reverse_path: Path, parameters: MailParameters
     ) -> Decision:
         book = self._realm.books.current
-        self._transaction = None
+        self.reset()
+        spending = None
         try:
             owned = (
                 self.avatar is not None
@@ -133,35 +151,61 @@ class Gate:
                     self._realm.directory, self.avatar, reverse_path
                 )
             )
+            if self.avatar is not None and self._realm.sending is not None:
+                spending = await self._realm.sending.begin(self.avatar.account)
         except DirectoryUnavailable as error:
             return self._told(
                 "mail", str(reverse_path), _cannot_tell("mail", book, error)
             )
         facts = MailFacts(
-            self._who(), reverse_path, parameters, sender_owned=owned
+            self._who(),
+            reverse_path,
+            parameters,
+            sender_owned=owned,
+            usage=None if spending is None else spending.usage(),
         )
         decision = await book.mail.decide(facts)
         if not decision.refuses:
-            self._transaction = _Transaction(book, facts)
+            self._transaction = _Transaction(book, facts, spending)
+        if spending is not None:
+            self._count(spending, facts, decision)
+            if not decision.refuses:
+                spending.take_message()
         return self._told("mail", str(reverse_path), decision)
 
     async def rcpt(self, recipient: Recipient) -> Decision:
         transaction = self._open()
         path = recipient.forward_path
         book = transaction.book
+        spending = transaction.spending
+        first_time = False
         try:
             standing = await self._realm.recipients.standing(path)
+            if spending is not None:
+                first_time = await spending.is_new(path)
         except DirectoryUnavailable as error:
             return self._told(
                 "rcpt", str(path), _cannot_tell("rcpt", book, error)
             )
         facts = RcptFacts(
-            transaction.facts, recipient, standing, transaction.accepted
+            transaction.facts,
+            recipient,
+            standing,
+            transaction.accepted,
+            None if spending is None else spending.usage(),
+            first_time,
         )
+        if spending is not None:
+            # Before the checks, which may wait: others send meanwhile.
+            await spending.take_recipient(path, first_time)
         decision = await book.rcpt.decide(facts)
         if not decision.refuses:
             transaction.accepted += 1
             transaction.standings[path] = standing
+        if spending is not None:
+            self._count(spending, facts, decision)
+            if decision.refuses:
+                await spending.give_back(path, first_time)
         return self._told("rcpt", str(path), decision)
 
     async def data(
@@ -195,15 +239,33 @@ class Gate:
             each = await book.data.decide(facts)
             decisions.append(_harder(of_all, each))
         settled = settle(decisions, self.client.service == LMTP)
+        if transaction.spending is not None:
+            settled = _counted(transaction, settled)
         for recipient, decision in zip(recipients, settled, strict=True):
             self._told("data", str(recipient.forward_path), decision)
         return settled
+
+    async def verify(self, text: str) -> Path | None:
+        path = read_asked(text, self._realm.settings.current.login)
+        if path is None:
+            return None
+        standing = await self._realm.recipients.standing(path)
+        return path if standing.local and standing.exists else None
+
+    async def expand(self, text: str) -> Sequence[Path]:
+        path = await self.verify(text)
+        if path is None:
+            return ()
+        found = await self._realm.directory.find(path)
+        return found.targets if isinstance(found, Alias) else (path,)
 
     def rules(self) -> str:
         return self.record.rules()
 
     def reset(self) -> None:
-        self._transaction = None
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None and transaction.spending is not None:
+            transaction.spending.release()
 
     def closed(self) -> None:
         self.reset()
@@ -231,6 +293,22 @@ class Gate:
             raise ValueError("no transaction was begun by MAIL")
         return self._transaction
 
+    def _count(
+        self,
+        spending: Spending,
+        facts: MailFacts | RcptFacts,
+        decision: Decision,
+    ) -> None:
+        """See whether a limit was hit: tell of it, and hold what is held."""
+        if decision.refuses:
+            if decision.rule in sending.DAILY:
+                spending.alert(decision, self.client)
+            return
+        over = sending.held(facts)
+        if over is not None and self._transaction is not None:
+            self._transaction.held = over
+            spending.alert(over, self.client)
+
     def _sign_out(self) -> None:
         avatar, self.avatar = self.avatar, None
         if avatar is not None:
@@ -252,6 +330,25 @@ def _cannot_tell(
         error.reply,
         snapshot=book.number,
     )
+
+
+def _counted(
+    transaction: _Transaction, settled: Sequence[Decision]
+) -> list[Decision]:
+    """The message counts unless nobody takes it; over a limit it is held."""
+    spending, why = transaction.spending, transaction.held
+    if spending is not None and not all(each.refuses for each in settled):
+        spending.commit()
+    if why is None:
+        return list(settled)
+    return [
+        each
+        if each.refuses
+        else evolve(
+            each, rule=why.rule, reason=why.reason, entry=why.entry, held=True
+        )
+        for each in settled
+    ]
 
 
 def _harder(of_all: Decision, of_one: Decision) -> Decision:

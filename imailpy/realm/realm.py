@@ -10,6 +10,7 @@ from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
+from imailpy.interfaces.sending import ISending
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
@@ -24,6 +25,7 @@ from imailpy.realm.lookups import DomainLookups
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.sending import Sending
 from imailpy.realm.settings import RealmSettings
 
 
@@ -37,6 +39,8 @@ class Realm:
 
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
+        sending: Where it is kept what accounts have sent; None: nobody
+            counts it.
         pipeline: The checks, in their order.
     """
 
@@ -49,6 +53,7 @@ class Realm:
         journal: IJournal,
         *,
         resolver: IResolver | None = None,
+        sending: ISending | None = None,
         pipeline: Pipeline = STANDARD,
     ) -> None:
         self.world = world
@@ -66,6 +71,11 @@ class Realm:
         self.passwords = Passwords(
             world, threads=login.hash_threads, queue=login.hash_queue
         )
+        self.sending = (
+            None
+            if sending is None
+            else Sending(world, settings, directory, sending, journal)
+        )
         self.portal = self._portal()
 
     def gate(self, client: Client) -> Gate:
@@ -81,6 +91,8 @@ class Realm:
     async def stop(self) -> None:
         """Let passwords under way be checked, then end their threads."""
         await self.passwords.stop()
+        if self.sending is not None:
+            await self.sending.stop()
 
     def _portal(self) -> Portal:
         logins = Logins(self.world)

@@ -47,6 +47,7 @@ class Record:
             snapshot=decision.snapshot,
             about=about,
             client=client.address,
+            proxy=client.proxy,
             listener=client.listener,
         )
 

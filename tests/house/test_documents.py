@@ -35,6 +35,8 @@ CHECKS = {
     "submission.authorship",
     "submission.sender_domain",
     "submission.recipient_domain",
+    "submission.message_limits",
+    "submission.recipient_limits",
 }
 LINK = re.compile(r"`<([^>`]+)>`_|``((?:docs|etc|tests|imailpy|bench)/\S+?)``")
 
@@ -42,7 +44,7 @@ LINK = re.compile(r"`<([^>`]+)>`_|``((?:docs|etc|tests|imailpy|bench)/\S+?)``")
 @cache
 def manual() -> str:
     """The manual and all its pages."""
-    pages = [DOCS / "manual.rst", *sorted((DOCS / "manual").glob("*.rst"))]
+    pages = [DOCS / "manual.rst", *sorted((DOCS / "manual").rglob("*.rst"))]
     return "\n".join(page.read_text(encoding="utf-8") for page in pages)
 
 

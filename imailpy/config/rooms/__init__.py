@@ -5,7 +5,13 @@ A reload makes them anew; `providers` hands them out.
 """
 
 from imailpy.config.rooms.delivery import delivery
-from imailpy.config.rooms.listeners import LISTENERS, imap, pop3, smtp
+from imailpy.config.rooms.listeners import (
+    LISTENERS,
+    imap,
+    pop3,
+    proxied,
+    smtp,
+)
 from imailpy.config.rooms.machine import dns, store, tls
 from imailpy.config.rooms.realm import realm
 
@@ -15,6 +21,7 @@ __all__ = [
     "dns",
     "imap",
     "pop3",
+    "proxied",
     "realm",
     "smtp",
     "store",

@@ -10,6 +10,7 @@ from imailpy.policy.settings import (
     PolicySettings,
     RecipientRules,
     RelaySettings,
+    SendingLimits,
     SubmissionRules,
 )
 from imailpy.realm.settings import (
@@ -59,6 +60,14 @@ def _policy(configuration: Configuration) -> PolicySettings:
             submission.check_domains and not smart_host,
         ),
         recipients=RecipientRules(configuration.recipients.over_quota),
+        sending=SendingLimits(
+            configuration.sending.messages_a_day,
+            configuration.sending.recipients_a_day,
+            configuration.sending.first_time_recipients_a_day,
+            configuration.sending.burst,
+            configuration.sending.over,
+            configuration.entry("sending"),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from imailpy.config.fields import section
 from imailpy.config.lines import LineMap
+from imailpy.config.schema.accounts import Sending
 from imailpy.config.schema.choices import (
     BareLineEnds,
     ListenerTls,
@@ -70,6 +71,7 @@ __all__ = [
     "Relay",
     "Route",
     "Security",
+    "Sending",
     "Server",
     "Service",
     "SmartHost",
@@ -102,6 +104,7 @@ class Configuration:
     limits: Limits = section(Limits)
     login: Login = section(Login)
     submission: Submission = section(Submission)
+    sending: Sending = section(Sending)
     recipients: Recipients = section(Recipients)
     delivery: Delivery = section(Delivery)
     dns: Dns = section(Dns)

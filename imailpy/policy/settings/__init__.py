@@ -12,16 +12,19 @@ from imailpy.policy.settings.hello import HelloRules
 from imailpy.policy.settings.limits import ConnectionLimits
 from imailpy.policy.settings.recipients import OverQuota, RecipientRules
 from imailpy.policy.settings.relay import RelayPolicy, RelaySettings
+from imailpy.policy.settings.sending import OverLimit, SendingLimits
 from imailpy.policy.settings.submission import SubmissionRules
 
 __all__ = [
     "ConnectionLimits",
     "HelloRules",
+    "OverLimit",
     "OverQuota",
     "PolicySettings",
     "RecipientRules",
     "RelayPolicy",
     "RelaySettings",
+    "SendingLimits",
     "SubmissionRules",
 ]
 
@@ -35,3 +38,4 @@ class PolicySettings:
     hello: HelloRules = field(factory=HelloRules)
     submission: SubmissionRules = field(factory=SubmissionRules)
     recipients: RecipientRules = field(factory=RecipientRules)
+    sending: SendingLimits = field(factory=SendingLimits)

@@ -17,6 +17,7 @@ from imailpy.interfaces.store import (
 from imailpy.store.memory.account import Mail, MemoryAccountMail
 from imailpy.store.memory.directory import MemoryDirectory
 from imailpy.store.memory.queue import MemoryQueue
+from imailpy.store.memory.sending import MemorySending
 from imailpy.store.memory.spool import MemorySpool
 from imailpy.store.names import FIRST_MAILBOXES, canonical_name
 from imailpy.store.settings import StoreSettings
@@ -51,6 +52,7 @@ class MemoryStore:
         )
         self.queue = MemoryQueue(self._accept)
         self.spool = MemorySpool()
+        self.sending = MemorySending(lambda account: account in self._mail)
         self._mail: dict[str, Mail] = {}
         self._delivered: dict[tuple[str, str], int] = {}
         self._uid_validity: int = world.random.below(2**31 - 2**20)
@@ -114,6 +116,7 @@ class MemoryStore:
 
     def _removed(self, account_id: str) -> None:
         mail = self._mail.pop(account_id)
+        self.sending.forget(account_id)
         for name in sorted(mail.boxes, reverse=True):
             if name != "INBOX":
                 mail.delete(name)
