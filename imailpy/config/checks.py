@@ -77,13 +77,12 @@ def allow_lists(configuration: Configuration) -> Wrong:
 def proxies(configuration: Configuration) -> Wrong:
     """What is said of proxies is said where there are some."""
     for name, table in configuration.listeners.items():
-        for key in ("proxy_direct", "proxy_header_s"):
-            if getattr(table, key) is not None and not table.proxy:
-                yield (
-                    ("listeners", name, key),
-                    f'"{key}" without "proxy"; list the proxies of this '
-                    "listener, or remove it",
-                )
+        if table.proxy_direct and not table.proxy:
+            yield (
+                ("listeners", name, "proxy_direct"),
+                '"proxy_direct" without "proxy"; list the proxies of this '
+                "listener, or remove it",
+            )
 
 
 def trusted_logins(configuration: Configuration) -> Wrong:

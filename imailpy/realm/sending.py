@@ -202,13 +202,13 @@ class Sending:
             kept = await self.store.use(account_id)
             # Somebody else may have been as fast.
             ledger = self._ledgers.get(account_id) or _read(kept)
-            self._ledgers[account_id] = ledger
             self._let_go()
+            self._ledgers[account_id] = ledger
         self._ledgers.move_to_end(account_id)
         return ledger
 
     def _let_go(self) -> None:
-        surplus = len(self._ledgers) - MOST_LEDGERS
+        surplus = len(self._ledgers) + 1 - MOST_LEDGERS
         if surplus <= 0:
             return
         for account_id in list(self._ledgers)[: surplus + 8]:

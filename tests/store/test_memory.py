@@ -12,6 +12,7 @@ from tests.store import (
     contract_account,
     contract_directory,
     contract_mailbox,
+    contract_sending,
 )
 
 
@@ -54,3 +55,9 @@ class AcceptTests(
     _Memory, contract_accept.AcceptContract, SynchronousTestCase
 ):
     """Accepting and the queue."""
+
+
+class SendingTests(
+    _Memory, contract_sending.SendingContract, SynchronousTestCase
+):
+    """What accounts have sent."""
