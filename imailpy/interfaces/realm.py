@@ -25,6 +25,7 @@ from imailpy.mail import (
     ProvenCredentials,
     Recipient,
     ScramSecret,
+    Sign,
 )
 
 
@@ -107,6 +108,26 @@ class IGate(Interface):
         """
         What EXPN is told where it may be: where an alias leads, one step,
         or the address itself; empty for nobody. Raises as `verify`.
+        """
+
+    stressed: bool = Attribute(
+        """
+        Whether there is so much to do that strangers get less time and
+        fewer mistakes.
+        """
+    )
+
+    def noticed(sign: Sign) -> None:
+        """
+        The client did what honest ones do not: it counts toward a ban.
+
+        Failed logins and unknown recipients are noticed by the gate itself.
+        """
+
+    def parting() -> Decision | None:
+        """
+        Give the refusal to part with when the client has been banned since
+        it came; asked whenever it says something.
         """
 
     def rules() -> str:

@@ -33,8 +33,10 @@ def messages(facts: MailFacts, settings: PolicySettings) -> Decision | None:
         return None
     limits = usage.limits
     if limits.burst and usage.burst < 1:
-        return _over(BURST, usage, f"{limits.burst} messages at once", True)
-    return _refused(over_messages(usage), usage, usage.messages)
+        return _over(
+            BURST, usage, settings, f"{limits.burst} messages at once"
+        )
+    return _refused(over_messages(usage, settings), usage, usage.messages)
 
 
 def recipients(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
@@ -42,29 +44,35 @@ def recipients(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     usage = facts.usage
     if usage is None:
         return None
-    refused = _refused(over_recipients(usage), usage, usage.recipients)
+    refused = _refused(
+        over_recipients(usage, settings), usage, usage.recipients
+    )
     if refused is not None or not facts.first_time:
         return refused
-    return _refused(over_first_time(usage), usage, usage.first_time)
+    return _refused(over_first_time(usage, settings), usage, usage.first_time)
 
 
-def over_messages(usage: Usage) -> Decision | None:
+def over_messages(usage: Usage, settings: PolicySettings) -> Decision | None:
     """What there is to say of one message more."""
     most = usage.limits.messages
     if not most or usage.messages < most:
         return None
-    return _over("submission.messages_a_day", usage, f"{most} messages")
+    return _over(
+        "submission.messages_a_day", usage, settings, f"{most} messages"
+    )
 
 
-def over_recipients(usage: Usage) -> Decision | None:
+def over_recipients(usage: Usage, settings: PolicySettings) -> Decision | None:
     """What there is to say of one recipient more."""
     most = usage.limits.recipients
     if not most or usage.recipients < most:
         return None
-    return _over("submission.recipients_a_day", usage, f"{most} recipients")
+    return _over(
+        "submission.recipients_a_day", usage, settings, f"{most} recipients"
+    )
 
 
-def over_first_time(usage: Usage) -> Decision | None:
+def over_first_time(usage: Usage, settings: PolicySettings) -> Decision | None:
     """What there is to say of one more never written to before."""
     most = usage.limits.first_time
     if not most or usage.first_time < most:
@@ -72,20 +80,23 @@ def over_first_time(usage: Usage) -> Decision | None:
     return _over(
         "submission.first_time_recipients_a_day",
         usage,
+        settings,
         f"{most} recipients never written to before",
     )
 
 
-def held(facts: MailFacts | RcptFacts) -> Decision | None:
+def held(
+    facts: MailFacts | RcptFacts, settings: PolicySettings
+) -> Decision | None:
     """Why what was not refused is to be held, None where it need not be."""
     usage = facts.usage
     if usage is None:
         return None
     if isinstance(facts, MailFacts):
-        return over_messages(usage)
-    found = over_recipients(usage)
+        return over_messages(usage, settings)
+    found = over_recipients(usage, settings)
     if found is None and facts.first_time:
-        found = over_first_time(usage)
+        found = over_first_time(usage, settings)
     return found
 
 
@@ -102,12 +113,15 @@ def _refused(
     return decision if count >= _HELD_UP_TO * most else None
 
 
-def _over(rule: str, usage: Usage, what: str, burst: bool = False) -> Decision:
-    span = "" if burst else " in 24 hours"
+def _over(
+    rule: str, usage: Usage, settings: PolicySettings, what: str
+) -> Decision:
+    span = " in 24 hours" if rule in DAILY else ""
+    key = rule.replace("submission.", "sending.")
     return Decision(
         Verdict.DEFER,
         rule,
         f"{usage.account} has sent what it may: {what}{span}",
         _REPLY,
-        usage.limits.entry or None,
+        usage.limits.entry or settings.entry(key),
     )

@@ -53,7 +53,8 @@ class LimitTests(SynchronousTestCase):
             sending.messages(mail(usage), SETTINGS),
             sending.recipients(rcpt(usage), SETTINGS),
             sending.recipients(rcpt(usage, True), SETTINGS),
-            sending.held(mail(usage)) or sending.held(rcpt(usage, True)),
+            sending.held(mail(usage), SETTINGS)
+            or sending.held(rcpt(usage, True), SETTINGS),
         )
         return tuple(
             None if each is None else each.rule.partition(".")[2]
@@ -129,4 +130,4 @@ class LimitTests(SynchronousTestCase):
         """Where nobody counts there is nothing to say."""
         self.assertIsNone(sending.messages(mail(None), SETTINGS))
         self.assertIsNone(sending.recipients(rcpt(None), SETTINGS))
-        self.assertIsNone(sending.held(mail(None)))
+        self.assertIsNone(sending.held(mail(None), SETTINGS))

@@ -12,13 +12,14 @@ from imailpy.config.rooms.listeners import (
     proxied,
     smtp,
 )
-from imailpy.config.rooms.machine import dns, store, tls
+from imailpy.config.rooms.machine import dns, history, store, tls
 from imailpy.config.rooms.realm import realm
 
 __all__ = [
     "LISTENERS",
     "delivery",
     "dns",
+    "history",
     "imap",
     "pop3",
     "proxied",

@@ -43,6 +43,10 @@ def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
         expn_allowed=Networks.parse(said.expn_allowed),
         xclient=Networks.parse(said.xclient),
         xclient_login=said.xclient_login,
+        stressed_s=configuration.stress.timeout_s,
+        stressed_errors=configuration.stress.errors,
+        least_rate=said.least_rate,
+        grace_s=said.grace_s,
     )
 
 

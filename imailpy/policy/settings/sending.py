@@ -25,7 +25,7 @@ class SendingLimits:
         first_time: Of these, addresses never written to before.
         burst: Messages at once; as many come back in a minute.
         over: What becomes of more; a burst is always deferred.
-        entry: Where they were set.
+        entry: Where they were set, if not by the configuration.
     """
 
     messages: int = 1_000
