@@ -91,6 +91,7 @@ _LEVELS = {
     "failed": LogLevel.error,
     "limit_alert": LogLevel.warn,
     "busy": LogLevel.warn,
+    "disabled": LogLevel.error,
     "reload_refused": LogLevel.warn,
     "unavailable": LogLevel.warn,
     "unrecorded": LogLevel.warn,
@@ -101,6 +102,9 @@ _LEVELS = {
 
 def level_of(event: str) -> Any:
     """Give the level of an event by its name."""
+    if event == "policy.refused":
+        # Ours, not a peer's.
+        return LogLevel.error
     return _LEVELS.get(event.rpartition(".")[2], LogLevel.info)
 
 

@@ -214,13 +214,30 @@ class House:
             (
                 self.realm.connections.total,
                 sorted(self.realm.connections._open.items()),
-                sorted(self.realm.failures._counts.items()),
+                self.counts(),
                 len(self.journal.events),
                 self.store.spool.in_flight_octets
                 if hasattr(self.store.spool, "in_flight_octets")
                 else 0,
             )
         )
+
+    def counts(self) -> list[object]:
+        """The tables of everything that counts, as they are."""
+        realm = self.realm
+        tables = (
+            realm.rates._counters,
+            realm.failures._counters,
+            realm.slowing._counters,
+            realm.slowing._known,
+            realm.bans._counters,
+        )
+        return [
+            (piece.tags, piece.ends, piece.counts)
+            for table in tables
+            for piece in table._pieces
+            if piece is not None
+        ]
 
     def connect(self, listener: str, ip: str) -> tuple[Any, Ear]:
         ear = Ear(ip)

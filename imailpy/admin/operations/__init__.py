@@ -15,6 +15,7 @@ from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.past import Past
+from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
 from imailpy.admin.operations.sending import Sending
@@ -42,6 +43,7 @@ NOUNS = (
     Bans,
     Past,
     Policy,
+    Policies,
     TheServer,
 )
 

@@ -27,6 +27,7 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.custom import Policy
 from imailpy.config.schema.defence import (
     Access,
     Bans,
@@ -77,6 +78,7 @@ __all__ = [
     "LogLevel",
     "Login",
     "Metrics",
+    "Policy",
     "Pop3",
     "Recipients",
     "Relay",
@@ -124,6 +126,7 @@ class Configuration:
     submission: Submission = section(Submission)
     sending: Sending = section(Sending)
     recipients: Recipients = section(Recipients)
+    policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)
     dns: Dns = section(Dns)
     hello: Hello = section(Hello)
