@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import imaplib
 import ssl
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -121,7 +121,7 @@ class ProxyTests(SynchronousTestCase):
             _, found = client.fetch("1", "(BODY[HEADER.FIELDS (RECEIVED)])")
             self.assertIn(b"[127.0.0.1]", found[0][1])
         talk = Talk(self.ports["four"])
-        with suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError):
             self.assertEqual(talk.reply(), "")
         talk.close()
         wait_for("the log", lambda: "proxy.refused" in self.house.log_text())
