@@ -71,14 +71,32 @@ class Ledger:
     tokens: float | None = None
     tokens_at: float = 0.0
     open: int = 0
+    _day: list[int] = Factory(lambda: [0, 0, 0])
+    _day_of: int = -1
 
-    def count(self, which: int, hour: int) -> int:
+    def day(self, hour: int) -> tuple[int, int, int]:
         """Sum up a day, with what is under way."""
-        return self.reserved[which] + sum(
-            counts[which]
-            for at, counts in self.hours.items()
-            if hour - DAY_HOURS < at <= hour
+        if self._day_of != hour:
+            self._day_of = hour
+            self._day = [0, 0, 0]
+            for at, counts in self.hours.items():
+                if hour - DAY_HOURS < at <= hour:
+                    for which in range(3):
+                        self._day[which] += counts[which]
+        day, reserved = self._day, self.reserved
+        return (
+            day[0] + reserved[0],
+            day[1] + reserved[1],
+            day[2] + reserved[2],
         )
+
+    def add(self, hour: int, taken: list[int]) -> None:
+        """Count what was sent in an hour."""
+        counts = self.hours.setdefault(hour, [0, 0, 0])
+        for which in range(3):
+            counts[which] += taken[which]
+        self.changed.add(hour)
+        self._day_of = -1
 
     def burst(self, most: int, now: float) -> float:
         """Messages that may be sent at once."""
@@ -96,11 +114,14 @@ class Ledger:
         return not (self.open or self.marks or self.changed)
 
 
+_NOTHING = OwnLimits()
+
+
 def together(
     limits: SendingLimits, own: OwnLimits, name: str
 ) -> SendingLimits:
     """Give an account's limits: its own, for the rest those of all."""
-    if own == OwnLimits():
+    if own == _NOTHING:
         return limits
 
     def chosen(mine: int | None, of_all: int) -> int:
@@ -161,12 +182,7 @@ class Sending:
     async def use(self, account: Account) -> tuple[int, int, int]:
         """Messages, recipients, first-time recipients of 24 hours."""
         ledger = await self._ledger(account.id)
-        hour = self.hour()
-        return (
-            ledger.count(0, hour),
-            ledger.count(1, hour),
-            ledger.count(2, hour),
-        )
+        return ledger.day(self.hour())
 
     async def mark(self, path: Path) -> bytes:
         """What stands for a recipient: nobody can read it from there."""
@@ -297,22 +313,19 @@ class Spending:
         self._taken = [0, 0, 0]
         self._marks: dict[bytes, None] = {}
         self._open = False
+        self._hour = sending.hour()
 
     def usage(self) -> Usage:
         """What the account has sent, with all that is under way."""
         ledger, limits = self._ledger, self.limits
-        hour = self._sending.hour()
+        # The hour of MAIL is that of the whole transaction.
+        hour = self._hour
         burst = 0.0
-        if limits.burst:
+        if limits.burst and not self._open:
             now = self._sending.world.clock.monotonic()
             burst = ledger.burst(limits.burst, now)
         return Usage(
-            str(self._account.address),
-            limits,
-            ledger.count(0, hour),
-            ledger.count(1, hour),
-            ledger.count(2, hour),
-            burst,
+            str(self._account.address), limits, *ledger.day(hour), burst
         )
 
     async def is_new(self, path: Path) -> bool:
@@ -351,11 +364,7 @@ class Spending:
         if not self._open:
             return
         self._close()
-        hour = self._sending.hour()
-        counts = self._ledger.hours.setdefault(hour, [0, 0, 0])
-        for which in range(3):
-            counts[which] += self._taken[which]
-        self._ledger.changed.add(hour)
+        self._ledger.add(self._sending.hour(), self._taken)
         self._ledger.marks.update(self._marks)
         self._sending.changed()
 
@@ -371,8 +380,7 @@ class Spending:
         if now < ledger.alerted_at + ALERT_EVERY_S:
             return
         ledger.alerted_at = now
-        ledger.changed.add(self._sending.hour())
-        ledger.hours.setdefault(self._sending.hour(), [0, 0, 0])
+        ledger.add(self._sending.hour(), [0, 0, 0])
         self._sending.changed()
         self._sending.journal.record(
             "submission.limit_alert",
