@@ -334,11 +334,14 @@ class OfflineOperations:
             Router(providers.delivery, self.store),
             Silence(),
             resolver=Resolver(world, providers.dns),
+            bans=self.store.bans,
         )
         return Rehearsals(world, providers, self.store, self._realm)
 
     async def perform(self, name: str, arguments: dict[str, Any]) -> Any:
         """As `Operations.perform`."""
+        if self._realm is not None:
+            await self._realm.bans.load()
         return await self.operations.perform(name, arguments)
 
     async def close(self) -> None:

@@ -87,6 +87,7 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
 
 # The last word of an event -> its level; all others are information.
 _LEVELS = {
+    "begun": LogLevel.warn,
     "bug": LogLevel.error,
     "failed": LogLevel.error,
     "limit_alert": LogLevel.warn,

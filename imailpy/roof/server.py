@@ -46,6 +46,7 @@ from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
 _LAG_S = 2.0
+_IDLE_LAG_S = 60.0
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -225,16 +226,17 @@ class Server(TwistedService):
         )
 
     def _watch_lag(self) -> None:
-        """See how late the reactor is, every other second."""
+        """See how late the reactor is, often while somebody is there."""
         clock = self.world.clock
-        due = clock.monotonic() + _LAG_S
+        delay_s = _LAG_S if self.realm.connections.total else _IDLE_LAG_S
+        due = clock.monotonic() + delay_s
 
         def look() -> None:
             self.realm.stress.was_late(clock.monotonic() - due)
             self.realm.stress.look()
             self._watch_lag()
 
-        self._lag_watch = clock.call_later(_LAG_S, look)
+        self._lag_watch = clock.call_later(delay_s, look)
 
     def _listen_for_scrapers(self) -> None:
         metrics = self.providers.configuration.metrics
