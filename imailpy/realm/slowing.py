@@ -24,10 +24,6 @@ class Slowing:
         self._counters = counters
         self._known = known
 
-    def rehearsing(self) -> Slowing:
-        """A likeness that reads, and counts nothing."""
-        return Slowing(self._counters.rehearsing(), self._known.rehearsing())
-
     def failed(self, authcid: str, settings: LoginSettings) -> None:
         """Somebody did not get in."""
         if settings.slow_after:
