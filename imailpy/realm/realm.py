@@ -19,6 +19,7 @@ from imailpy.interfaces.realm import (
     IRecipientCheck,
     IRecipients,
 )
+from imailpy.interfaces.sending import ISending
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
@@ -37,6 +38,7 @@ from imailpy.realm.portal import Avatars
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.senders import Senders
+from imailpy.realm.sending import Sending
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.slowing import Slowing
 from imailpy.realm.stress import Stress
@@ -56,6 +58,8 @@ class Realm:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         recipient_checks: Who knows recipients of domains that we take mail
             for, by the name of the check: `call-ahead` ...
+        sending: Where it is kept what accounts have sent; None: nobody
+            counts it.
         pipeline: The checks, in their order.
         history: Is told what was decided; None: nobody is.
         bans: Where bans outlive us; None: nowhere.
@@ -71,6 +75,7 @@ class Realm:
         *,
         resolver: IResolver | None = None,
         recipient_checks: Mapping[str, IRecipientCheck] = _NO_CHECKS,
+        sending: ISending | None = None,
         pipeline: Pipeline = STANDARD,
         history: IHistory | None = None,
         bans: IBans | None = None,
@@ -94,6 +99,11 @@ class Realm:
         login = settings.current.login
         self.passwords = Passwords(
             world, threads=login.hash_threads, queue=login.hash_queue
+        )
+        self.sending = (
+            None
+            if sending is None
+            else Sending(world, settings, directory, sending, journal)
         )
         self.portal = self._portal()
 
@@ -141,6 +151,8 @@ class Realm:
         """Let passwords under way be checked, then end their threads."""
         await self.bans.stop()
         await self.passwords.stop()
+        if self.sending is not None:
+            await self.sending.stop()
 
     def _portal(self) -> Portal:
         logins = Logins(self.world)

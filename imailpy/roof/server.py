@@ -38,11 +38,12 @@ from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
+from imailpy.listeners.proxied import ProxiedFactory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.policy.settings import RecipientCheck
 from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.realm import Realm
-from imailpy.roof.ports import CannotBind, Ports, in_order
+from imailpy.roof.ports import ALPN, CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
@@ -151,6 +152,7 @@ class Server(TwistedService):
             recipient_checks={
                 RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead
             },
+            sending=self.store.sending,
             history=self.history,
             bans=self.store.bans,
         )
@@ -298,6 +300,16 @@ class Server(TwistedService):
                 self.journal,
                 settings,
                 **common,
+            )
+        if listener.proxy:
+            made = ProxiedFactory(
+                self.world,
+                self.journal,
+                self.providers.proxied[listener.name],
+                made,
+                listener=listener.name,
+                tls=self.tls if common["implicit_tls"] else None,
+                alpn=ALPN[listener.service],
             )
         self._factories.append(made)
         return made
