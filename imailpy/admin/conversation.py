@@ -59,7 +59,7 @@ class Wire:
 
     def getHost(self) -> Any:
         """Where the server is."""
-        return IPv4Address("TCP", "127.0.0.1", 25)
+        return IPv4Address("TCP", "192.0.2.25", 25)
 
     def setTcpNoDelay(self, on: bool) -> None:
         """Nothing."""

@@ -89,6 +89,7 @@ def _add_groups() -> None:
         configs,
         domains,
         explaining,
+        policies,
         queues,
         server,
     )
@@ -102,6 +103,7 @@ def _add_groups() -> None:
         queues,
         explaining,
         server,
+        policies,
     ):
         module.add_to(main)
 

@@ -85,6 +85,10 @@ def _named_files(
     for service, access in configuration.access.items():
         if access.file:
             yield from _access_file(("access", service, "file"), access, disk)
+    policy = configuration.policy
+    for key, named in (("file", policy.file), ("tests", policy.tests)):
+        if named:
+            yield from _file(("policy", key), named, disk, False)
     delivery = configuration.delivery
     hops: list[tuple[KeyPath, str]] = [
         (("delivery", "smart_host"), delivery.smart_host.password_file)

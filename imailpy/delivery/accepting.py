@@ -120,13 +120,6 @@ class Planning:
         return None
 
 
-def taken(transaction: Transaction, plan: Plan) -> list[Reply]:
-    """Say yes to everybody who was not told no; gives all replies."""
-    ok = Reply(250, f"OK {transaction.delivery_id}", "2.0.0")
-    places = range(len(transaction.envelope.recipients))
-    return [plan.replies.setdefault(place, ok) for place in places]
-
-
 class Promise:
     """Has the store take what was planned, and knows what to answer."""
 
@@ -149,7 +142,7 @@ class Promise:
             )
             self._stamp += self._repeat_mark()
             copies = list(plan.copies.values())
-            done = await deposit(doors.store, self._acceptance(copies))
+            done = await self._deposit(copies)
             self._tell(done)
             failed = {
                 id(copy): delivered
@@ -158,16 +151,26 @@ class Promise:
             }
             if failed:
                 await self._settle(copies, failed)
-            doors.repeats.accepted(
-                self._transaction.client.address,
-                self._body,
-                self._transaction.delivery_id,
-            )
+            self._remember()
         if plan.discarded:
             self._doors.tell(
                 "delivery.discarded", recipients=len(plan.discarded)
             )
-        taken(self._transaction, plan)
+        ok = Reply(250, f"OK {self._transaction.delivery_id}", "2.0.0")
+        for place in range(len(self._transaction.envelope.recipients)):
+            plan.replies.setdefault(place, ok)
+
+    async def _deposit(self, copies: Sequence[Copy]) -> list[Delivered]:
+        """Have the store take it."""
+        return await deposit(self._doors.store, self._acceptance(copies))
+
+    def _remember(self) -> None:
+        """Know it again if it comes once more."""
+        self._doors.repeats.accepted(
+            self._transaction.client.address,
+            self._body,
+            self._transaction.delivery_id,
+        )
 
     def _repeat_mark(self) -> bytes:
         """Name the first copy where this is a second one."""

@@ -47,10 +47,11 @@ def ordered_id(now: float, token: str) -> str:
             every millisecond.
     """
     number = int(now * 1000)
-    digits = "".join(
-        [_PAIRS[number >> shift & 1023] for shift in (30, 20, 10, 0)]
+    return (
+        f"{_DIGITS[number >> 40 & 31]}{_PAIRS[number >> 30 & 1023]}"
+        f"{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}"
+        f"{_PAIRS[number & 1023]}{token[:11]}"
     )
-    return f"{_DIGITS[number >> 40 & 31]}{digits}{token[:11]}"
 
 
 @implementer(IReceiver)

@@ -134,7 +134,7 @@ class History:
     # Inside, in the reactor's thread
 
     async def _close(self, thread: IBatchThread) -> None:
-        await thread.submit(lambda: self._let_go())
+        await _handed_in(thread, lambda: self._let_go())
         await thread.stop()
 
     def _moment(self) -> None:
@@ -165,9 +165,7 @@ class History:
             self._thread = self._world.threads.batch(
                 "history", lambda jobs: [_perform(job) for job in jobs]
             )
-        waiting: Any = self._thread.submit(work)
-        done: Deferred[T] = waiting
-        return done
+        return _handed_in(self._thread, work)
 
     def _written(self, found: tuple[int, bool], count: int) -> None:
         octets, more = found
@@ -288,3 +286,17 @@ def _lines(told: Sequence[_Told]) -> list[Line]:
                 messages[what.get("session", "")] = what["message"]
         lines.append((at, line, keys))
     return lines
+
+
+def _handed_in(thread: IBatchThread, work: Callable[[], T]) -> Deferred[T]:
+    """Have a thread do something."""
+    waiting: Deferred[T] = Deferred()
+
+    def done(result: Any) -> None:
+        if isinstance(result, Exception):
+            waiting.errback(result)
+        else:
+            waiting.callback(result)
+
+    thread.submit(work, done)
+    return waiting

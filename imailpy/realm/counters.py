@@ -94,6 +94,10 @@ class Counters:
             for slot in range(at, at + _WAYS)
         )
 
+    def rehearsing(self) -> Counters:
+        """A likeness that reads these, and counts on for itself."""
+        return _Apart(self)
+
     def __len__(self) -> int:
         """Slots that were ever used; goes through the table."""
         return sum(
@@ -107,14 +111,6 @@ class Counters:
         """What the table takes now."""
         made = sum(piece is not None for piece in self._pieces)
         return made * self._piece_slots * SLOT_OCTETS
-
-    def rehearsing(self) -> Counters:
-        """A likeness that tells what counting would give, and does not."""
-        likeness = _Read(self._clock, b"", self._piece_slots)
-        likeness._base = self._base
-        likeness._pieces = self._pieces
-        likeness._piece_slots = self._piece_slots
-        return likeness
 
     # Inside
 
@@ -156,14 +152,29 @@ class Counters:
         return amount
 
 
-class _Read(Counters):
-    """Counters of a rehearsal."""
+class _Apart(Counters):
+    """What a rehearsal counts, on top of what is counted already."""
 
-    __slots__ = ()
+    __slots__ = ("_below", "_own")
+
+    def __init__(self, below: Counters) -> None:
+        self._below = below
+        self._own: dict[tuple[bytes, int], int] = {}
 
     def add(self, thing: bytes, width_s: int, amount: int = 1) -> int:
-        """As if it was counted."""
-        return self.get(thing, width_s) + amount
+        """As of `Counters`."""
+        key = thing, width_s
+        self._own[key] = self._own.get(key, 0) + amount
+        return self.get(thing, width_s)
+
+    def get(self, thing: bytes, width_s: int) -> int:
+        """As of `Counters`."""
+        own = self._own.get((thing, width_s), 0)
+        return self._below.get(thing, width_s) + own
 
     def remember(self, thing: bytes, for_s: int) -> None:
-        """Nothing."""
+        """Nothing: a rehearsal is over before it could matter."""
+
+    def knows(self, thing: bytes) -> bool:
+        """As of `Counters`."""
+        return self._below.knows(thing)

@@ -171,10 +171,7 @@ class Gate:
 
     async def login_failed(self, mechanism: str, authcid: str) -> None:
         try:
-            try:
             await self._signin.proof_failed(mechanism, authcid)
-        finally:
-            self.record.signed_in(*self._state())
         finally:
             self.record.signed_in(*self._state())
 

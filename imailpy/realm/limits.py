@@ -133,7 +133,7 @@ class Rates:
         return self._counters.add(spell(b"u", own_network(address)), window_s)
 
     def rehearsing(self) -> Rates:
-        """A likeness that reads, and counts nothing."""
+        """A likeness that counts apart."""
         return Rates(self._counters.rehearsing())
 
 
@@ -169,7 +169,7 @@ class Failures:
         return None
 
     def rehearsing(self) -> Failures:
-        """A likeness that reads, and counts nothing."""
+        """A likeness that counts apart."""
         return Failures(self._counters.rehearsing())
 
 

@@ -37,10 +37,8 @@ class Pauses:
         waiting.callback(None)
 
 
-class NoPauses(Pauses):
-    """Nobody waits: for a rehearsal."""
-
-    __slots__ = ()
+class Haste(Pauses):
+    """Pauses of a rehearsal: nobody is there to be slowed down."""
 
     async def pause(self, delay_s: float) -> None:
-        """Return at once."""
+        """Nothing."""

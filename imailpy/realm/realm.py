@@ -48,8 +48,8 @@ class Realm:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         pipeline: The checks, in their order.
         history: Is told what was decided; None: nobody is.
-        bans: Where bans outlive us; None: nowhere.
         history: Is told what was decided; None: nobody is.
+        bans: Where bans outlive us; None: nowhere.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class Realm:
         *,
         resolver: IResolver | None = None,
         pipeline: Pipeline = STANDARD,
-        bans: IBans | None = None,
         history: IHistory | None = None,
+        bans: IBans | None = None,
     ) -> None:
         self.world = world
         self.history = history

@@ -29,7 +29,7 @@ from imailpy.mail import (
 )
 from imailpy.policy.pipeline import Asked
 from imailpy.realm.gate import Gate
-from imailpy.realm.pauses import NoPauses
+from imailpy.realm.pauses import Haste
 from imailpy.realm.realm import Realm
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
@@ -144,9 +144,7 @@ class RehearsedGate(Gate):
     def __init__(self, realm: Rehearsal, client: Client) -> None:
         super().__init__(realm, client)
         self._signin = _Believing(realm, client, self.record)
-        # Nobody is there to be slowed down.
-        self._pauses = NoPauses(realm.world.clock)
-        self._signin._pauses = self._pauses
+        self._pauses = self._signin._pauses = Haste(realm.world.clock)
 
 
 class Rehearsal(Realm):

@@ -24,10 +24,6 @@ class Slowing:
         self._counters = counters
         self._known = known
 
-    def rehearsing(self) -> Slowing:
-        """A likeness that reads, and counts nothing."""
-        return Slowing(self._counters.rehearsing(), self._known.rehearsing())
-
     def failed(self, authcid: str, settings: LoginSettings) -> None:
         """Somebody did not get in."""
         if settings.slow_after:
@@ -58,6 +54,10 @@ class Slowing:
         if over < 0 or self._known.knows(_known(authcid, address, settings)):
             return 0.0
         return min(settings.slow_most_s, settings.slow_step_s * (over + 1))
+
+    def rehearsing(self) -> Slowing:
+        """A likeness that counts apart."""
+        return Slowing(self._counters.rehearsing(), self._known.rehearsing())
 
 
 def _name(kind: bytes, authcid: str, settings: LoginSettings) -> bytes:

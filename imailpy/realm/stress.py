@@ -71,15 +71,9 @@ class Stress:
         return self.on
 
     def rehearsing(self) -> Stress:
-        """A likeness that stays as it is, and tells nobody."""
-        likeness = _Seen(
-            self._clock,
-            self._settings,
-            self._open_now,
-            self._most,
-            self._journal,
-        )
-        likeness.since = self.since
+        """A likeness that stays as it is."""
+        likeness = _Still.__new__(_Still)
+        likeness.__dict__.update(self.__dict__)
         return likeness
 
     def was_late(self, lag_s: float) -> None:
@@ -98,9 +92,9 @@ class Stress:
         self._journal.record(event, connections=count, reason=why)
 
 
-class _Seen(Stress):
-    """Stress of a rehearsal."""
+class _Still(Stress):
+    """The stress of a rehearsal: as the live one's was."""
 
     def look(self) -> bool:
-        """As it was."""
+        """As of `Stress`; changes nothing."""
         return self.on

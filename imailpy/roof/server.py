@@ -24,7 +24,7 @@ from imailpy.admin.journal import Journal, StreamSink
 from imailpy.admin.meters import Meters, site
 from imailpy.admin.operations import Operations, ServerDoors
 from imailpy.admin.rehearsals import Rehearsals
-from imailpy.config import ConfigError, Configuration
+from imailpy.config import ConfigError, Configuration, rooms
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
 from imailpy.config.schema import ListenerTls, LogLevel, Service
@@ -38,6 +38,7 @@ from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
+from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
@@ -45,6 +46,8 @@ from imailpy.tls import Tls
 
 _LAG_S = 2.0
 _IDLE_LAG_S = 60.0
+# Connections from which on it may be late for more than one of them.
+_BUSY = 20
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -145,9 +148,10 @@ class Server(TwistedService):
             self.delivery.router,
             self.journal,
             resolver=self.resolver,
-            bans=self.store.bans,
             history=self.history,
+            bans=self.store.bans,
         )
+        self.policy = Keeper(world, self.journal, self.realm.books)
         self.operations = Operations(
             world,
             self.store,
@@ -181,7 +185,7 @@ class Server(TwistedService):
             sink,
             self._count,
             verbose,
-            self.history.note,
+            keep=self.history.note,
             clock=self.world.clock,
         )
 
@@ -195,9 +199,11 @@ class Server(TwistedService):
             facts=self.facts,
             wake_queue=self.delivery.runner.wake,
             realm=self.realm,
+            policy=self.policy,
         )
 
     async def _open(self) -> None:
+        await self.policy.begin(self.providers.realm.current.custom)
         if self._prepare is not None:
             await self._prepare(self.operations)
         await self.realm.bans.load()
@@ -222,7 +228,8 @@ class Server(TwistedService):
     def _watch_lag(self) -> None:
         """See how late the reactor is, often while somebody is there."""
         clock = self.world.clock
-        delay_s = _LAG_S if self.realm.connections.total else _IDLE_LAG_S
+        busy = self.realm.connections.total >= _BUSY
+        delay_s = _LAG_S if busy else _IDLE_LAG_S
         due = clock.monotonic() + delay_s
 
         def look() -> None:
@@ -246,8 +253,8 @@ class Server(TwistedService):
         self._others.append(port)
 
     def _cannot_open(self, failure: Any) -> None:
-        if failure.check(CannotBind):
-            refused: CannotBind = failure.value
+        if failure.check(CannotBind, PolicyRefused):
+            refused: CannotBind | PolicyRefused = failure.value
             self.world.die(refused.exit_code, refused.private)
             return
         self.log.failure("the server cannot start", failure)
@@ -288,6 +295,7 @@ class Server(TwistedService):
         return made
 
     async def _stop(self) -> None:
+        self.policy.stop()
         factories, self._factories = self._factories, []
         others, self._others = self._others, []
         if self._lag_watch is not None:
@@ -311,6 +319,7 @@ class Server(TwistedService):
         return {
             "reactor_longest_ms": round(longest_ms, 1),
             "history_dropped": self.history.dropped,
+            **self.policy.figures(),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -322,6 +331,7 @@ class Server(TwistedService):
             "configuration": self.providers.configuration.file,
             "configuration_number": self.providers.realm.number,
             **self._figures(),
+            **self.policy.facts(),
             **self.history.figures(),
             "connections": sum(
                 len(factory.connections) for factory in self._factories
@@ -332,7 +342,7 @@ class Server(TwistedService):
 
     async def reload(self) -> int:
         """
-        Read the configuration again, all or nothing.
+        Read the configuration and the policy again, all or nothing.
 
         Raises:
             CannotReload: Nothing has changed, and why.
@@ -340,7 +350,10 @@ class Server(TwistedService):
         if self._reread is None:
             raise CannotReload("no file", "there is no file to read again")
         try:
-            self.providers.reload(self._reread())
+            configuration = self._reread()
+            policy = await self.policy.prepare(rooms.custom(configuration))
+            self.providers.reload(configuration)
+            self.policy.commit(policy)
         except ConfigError as error:
             self.journal.record("server.reload_refused", reason=str(error))
             raise CannotReload("configuration", str(error)) from None

@@ -29,6 +29,10 @@ from imailpy.interfaces.world import (
 from imailpy.world.real import RealCall
 from imailpy.world.real_disk import RealDisk
 from imailpy.world.real_network import RealNetwork
+from imailpy.world.simulated.processes import (
+    InlineProcesses,
+    InlineWatchdog,
+)
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -81,15 +85,13 @@ class InlineBatch:
         self._threads = threads
         self._process = process
         self._most = most
-        self._waiting: deque[tuple[Any, Deferred[Any]]] = deque()
+        self._waiting: deque[tuple[Any, Callable[[Any], object]]] = deque()
         self._working = False
 
-    def submit(self, item: Any) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
+    def submit(self, item: Any, done: Callable[[Any], object]) -> None:
         self._waiting.append((item, done))
         if not self._threads.held:
             self.go()
-        return done
 
     def go(self) -> None:
         if self._working:
@@ -105,10 +107,7 @@ class InlineBatch:
                 except Exception as error:
                     results = [error] * count
                 for (_, done), result in zip(batch, results, strict=True):
-                    if isinstance(result, BaseException):
-                        done.errback(Failure(result))
-                    else:
-                        done.callback(result)
+                    done(result)
         finally:
             self._working = False
 
@@ -197,6 +196,8 @@ class TestWorld:
         self.disk = disk if disk is not None else RealDisk()
         self.random = SeededRandom(seed)
         self.threads = InlineThreads()
+        self.processes = InlineProcesses()
+        self.watchdog = InlineWatchdog()
         self.host_name = "mx.example.test"
         self.points: Counter[str] = Counter()
         self.planted: dict[str, Any] = {}

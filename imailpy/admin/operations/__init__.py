@@ -15,6 +15,7 @@ from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.past import Past
+from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
 from imailpy.admin.operations.server import TheServer
@@ -32,7 +33,17 @@ from imailpy.realm.passwords import Passwords
 
 __all__ = ["BadRequest", "Operations", "ServerDoors", "complaint_of"]
 
-NOUNS = (Domains, Accounts, Aliases, Queue, Bans, Past, Policy, TheServer)
+NOUNS = (
+    Domains,
+    Accounts,
+    Aliases,
+    Queue,
+    Bans,
+    Past,
+    Policy,
+    Policies,
+    TheServer,
+)
 
 
 class Operations:

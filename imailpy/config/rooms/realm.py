@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imailpy.config.access import access_rules
+from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.units import DAY_S, HOUR_S, MINUTE_S
 from imailpy.config.schema import Configuration
 from imailpy.interfaces.world import IDisk
@@ -55,6 +56,7 @@ def realm(
         stress=StressSettings(
             configuration.stress.share, calm_s=configuration.stress.calm_s
         ),
+        custom=custom(configuration),
     )
 
 

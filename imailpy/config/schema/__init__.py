@@ -26,6 +26,7 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.custom import Policy
 from imailpy.config.schema.defence import (
     Access,
     Bans,
@@ -76,6 +77,7 @@ __all__ = [
     "LogLevel",
     "Login",
     "Metrics",
+    "Policy",
     "Pop3",
     "Recipients",
     "Relay",
@@ -121,6 +123,7 @@ class Configuration:
     login: Login = section(Login)
     submission: Submission = section(Submission)
     recipients: Recipients = section(Recipients)
+    policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)
     dns: Dns = section(Dns)
     hello: Hello = section(Hello)
