@@ -171,10 +171,7 @@ class Gate:
 
     async def login_failed(self, mechanism: str, authcid: str) -> None:
         try:
-            try:
             await self._signin.proof_failed(mechanism, authcid)
-        finally:
-            self.record.signed_in(*self._state())
         finally:
             self.record.signed_in(*self._state())
 
@@ -347,18 +344,6 @@ class Gate:
                 self._realm.lookups,
             )
         return self._session
-
-    def _state(self) -> tuple[str | None, str | None, str | None]:
-        """HELO, TLS and user, for the record."""
-        avatar = self.avatar
-        user = None if avatar is None else str(avatar.account.address)
-        return self._helo, self._tls, user
-
-    def _state(self) -> tuple[str | None, str | None, str | None]:
-        """HELO, TLS and user, for the record."""
-        avatar = self.avatar
-        user = None if avatar is None else str(avatar.account.address)
-        return self._helo, self._tls, user
 
     def _state(self) -> tuple[str | None, str | None, str | None]:
         """HELO, TLS and user, for the record."""
