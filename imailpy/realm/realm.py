@@ -10,7 +10,6 @@ from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.history import IHistory
-from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
 from imailpy.interfaces.settings import Provider
@@ -29,7 +28,6 @@ from imailpy.realm.lookups import DomainLookups
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.record import Record
-from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.slowing import Slowing
@@ -47,7 +45,6 @@ class Realm:
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         pipeline: The checks, in their order.
-        history: Is told what was decided; None: nobody is.
         history: Is told what was decided; None: nobody is.
         bans: Where bans outlive us; None: nowhere.
     """
@@ -112,10 +109,6 @@ class Realm:
     def gate(self, client: Client) -> Gate:
         """As `IRealm.gate`."""
         return Gate(self, client)
-
-    def record(self, client: Client) -> Record:
-        """Make the record of a new gate."""
-        return Record(self.journal, client, self.history, self.world.clock)
 
     def record(self, client: Client) -> Record:
         """Make the record of a new gate."""
