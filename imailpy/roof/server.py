@@ -27,6 +27,7 @@ from imailpy.admin.rehearsals import Rehearsals
 from imailpy.config import ConfigError, Configuration, rooms
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
+from imailpy.config.relaying import warnings
 from imailpy.config.schema import ListenerTls, LogLevel, Service
 from imailpy.delivery.service import Delivery
 from imailpy.dns.stub import Resolver
@@ -38,6 +39,7 @@ from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
+from imailpy.policy.settings import RecipientCheck
 from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import CannotBind, Ports, in_order
@@ -148,6 +150,9 @@ class Server(TwistedService):
             self.delivery.router,
             self.journal,
             resolver=self.resolver,
+            recipient_checks={
+                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead
+            },
             history=self.history,
             bans=self.store.bans,
         )
@@ -217,6 +222,7 @@ class Server(TwistedService):
         self._listen_for_scrapers()
         self.delivery.start()
         self.ports.open(self._factory)
+        self._warn()
         self.journal.record(
             "server.started",
             version=imailpy.__version__,
@@ -238,6 +244,11 @@ class Server(TwistedService):
             self._watch_lag()
 
         self._lag_watch = clock.call_later(delay_s, look)
+
+    def _warn(self) -> None:
+        """Tell what is dangerous although it is allowed."""
+        for each in warnings(self.providers.configuration):
+            self.journal.record("config.warning", reason=str(each))
 
     def _listen_for_scrapers(self) -> None:
         metrics = self.providers.configuration.metrics
@@ -361,6 +372,7 @@ class Server(TwistedService):
             self.journal.record("server.reload_refused", reason=str(error))
             raise CannotReload(str(error), str(error)) from None
         number = self.providers.realm.number
+        self._warn()
         self.journal.record("server.reloaded", number=number)
         return number
 

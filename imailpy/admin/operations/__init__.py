@@ -12,6 +12,7 @@ from __future__ import annotations
 from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
 from imailpy.admin.operations.bans import Bans
+from imailpy.admin.operations.check import Check
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.past import Past
@@ -41,6 +42,7 @@ NOUNS = (
     Bans,
     Past,
     Policy,
+    Check,
     Policies,
     TheServer,
 )

@@ -42,6 +42,7 @@ from imailpy.config.schema.machine import (
     Storage,
     Tls,
 )
+from imailpy.config.schema.relaying import Relay, RelayDomain, Spoof
 from imailpy.config.schema.sending import (
     Delivery,
     Dns,
@@ -51,7 +52,6 @@ from imailpy.config.schema.sending import (
 )
 from imailpy.config.schema.taking import (
     Recipients,
-    Relay,
     Smtp,
     Submission,
 )
@@ -81,12 +81,14 @@ __all__ = [
     "Pop3",
     "Recipients",
     "Relay",
+    "RelayDomain",
     "Route",
     "Security",
     "Server",
     "Service",
     "SmartHost",
     "Smtp",
+    "Spoof",
     "Storage",
     "Stress",
     "Submission",
@@ -113,6 +115,7 @@ class Configuration:
     )
     smtp: Smtp = section(Smtp)
     relay: Relay = section(Relay)
+    spoof: Spoof = section(Spoof)
     access: dict[str, Access] = field(
         factory=dict, metadata={"doc": Access.__doc__, "key": "smtp"}
     )
