@@ -103,6 +103,8 @@ class Gate:
         self._pauses = Pauses(realm.world.clock)
         # Recipients that nobody was, on this connection.
         self._unknown = 0
+        # It was told to come again because of us.
+        self._let_down = False
         # Bans that were there when it came were looked at then.
         self._bans_seen = 0
         self._session: Session | None = None
@@ -142,7 +144,10 @@ class Gate:
         return self.avatar is None and self._realm.stress.on
 
     def noticed(self, sign: Sign) -> None:
-        self._realm.bans.noticed(self.client, sign)
+        # Whom we could not serve has tried again and again for no mistake
+        # of its own.
+        if not (self._let_down and sign is Sign.JUNK_COMMANDS):
+            self._realm.bans.noticed(self.client, sign)
 
     def parting(self) -> Decision | None:
         bans = self._realm.bans
@@ -465,6 +470,8 @@ class Gate:
             avatar.logout()
 
     def _told(self, stage: str, about: str, decision: Decision) -> Decision:
+        if decision.refuses and decision.rule.endswith(".unavailable"):
+            self._let_down = True
         self.record.add(stage, about, decision)
         return decision
 

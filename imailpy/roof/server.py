@@ -49,6 +49,8 @@ from imailpy.tls import Tls
 
 _LAG_S = 2.0
 _IDLE_LAG_S = 60.0
+# Connections from which on it may be late for more than one of them.
+_BUSY = 20
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -234,7 +236,8 @@ class Server(TwistedService):
     def _watch_lag(self) -> None:
         """See how late the reactor is, often while somebody is there."""
         clock = self.world.clock
-        delay_s = _LAG_S if self.realm.connections.total else _IDLE_LAG_S
+        busy = self.realm.connections.total >= _BUSY
+        delay_s = _LAG_S if busy else _IDLE_LAG_S
         due = clock.monotonic() + delay_s
 
         def look() -> None:
