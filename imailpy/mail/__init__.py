@@ -5,6 +5,8 @@ Nothing here acts; each class says one thing that mail people say.
 """
 
 from imailpy.mail.credentials import (
+    CertificateCredentials,
+    ClientCertificate,
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
@@ -21,7 +23,9 @@ from imailpy.mail.uidset import UidSet
 __all__ = [
     "ACCEPTED",
     "NULL_PATH",
+    "CertificateCredentials",
     "Client",
+    "ClientCertificate",
     "Decision",
     "Envelope",
     "MailParameters",

@@ -11,6 +11,7 @@ from tests.store import (
     contract_accept,
     contract_account,
     contract_directory,
+    contract_keys,
     contract_mailbox,
 )
 
@@ -48,6 +49,10 @@ class DirectoryTests(
     _Memory, contract_directory.DirectoryContract, SynchronousTestCase
 ):
     """Domains, accounts, aliases."""
+
+
+class KeysTests(_Memory, contract_keys.KeysContract, SynchronousTestCase):
+    """What opens an account beside its password."""
 
 
 class AcceptTests(

@@ -15,6 +15,7 @@ from tests.store import (
     contract_accept,
     contract_account,
     contract_directory,
+    contract_keys,
     contract_mailbox,
 )
 from tests.support.settings import Fixed
@@ -72,6 +73,10 @@ class DirectoryTests(
     Durable, contract_directory.DirectoryContract, SynchronousTestCase
 ):
     """Domains, accounts, aliases."""
+
+
+class KeysTests(Durable, contract_keys.KeysContract, SynchronousTestCase):
+    """What opens an account beside its password."""
 
 
 class AcceptTests(
