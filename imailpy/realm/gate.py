@@ -11,6 +11,7 @@ from imailpy.errors import DirectoryUnavailable
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.realm import IAvatar, IGate, Standing
 from imailpy.mail import (
+    CertificateCredentials,
     Client,
     Decision,
     MailParameters,
@@ -106,7 +107,10 @@ class Gate:
         self.reset()
 
     async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
+        self,
+        credentials: PasswordCredentials
+        | ProvenCredentials
+        | CertificateCredentials,
     ) -> IAvatar:
         avatar = await self._signin.login(credentials)
         self._sign_out()

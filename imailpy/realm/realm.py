@@ -15,7 +15,9 @@ from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
 from imailpy.policy.facts import Authorship
 from imailpy.policy.pipeline import STANDARD, Pipeline
+from imailpy.realm.app_passwords import AppPasswords
 from imailpy.realm.authors import read_authorship
+from imailpy.realm.certificates import CertificateChecker
 from imailpy.realm.checkers import PasswordChecker, ProofChecker
 from imailpy.realm.gate import Gate
 from imailpy.realm.limits import Connections, Failures
@@ -24,7 +26,8 @@ from imailpy.realm.lookups import DomainLookups
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.rulebook import Rulebooks
-from imailpy.realm.settings import RealmSettings
+from imailpy.realm.second_factor import SecondFactors
+from imailpy.realm.settings import LoginSettings, RealmSettings
 
 
 @implementer(IRealm)
@@ -38,6 +41,11 @@ class Realm:
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         pipeline: The checks, in their order.
+
+    Attributes:
+        app_passwords: Makes them, and finds them again.
+        second_factors: Whom to ask, behind a right password, wherever a
+            person signs in that could be asked for a code.
     """
 
     def __init__(
@@ -66,6 +74,8 @@ class Realm:
         self.passwords = Passwords(
             world, threads=login.hash_threads, queue=login.hash_queue
         )
+        self.app_passwords = AppPasswords(world, directory)
+        self.second_factors = SecondFactors(world, directory)
         self.portal = self._portal()
 
     def gate(self, client: Client) -> Gate:
@@ -83,18 +93,22 @@ class Realm:
         await self.passwords.stop()
 
     def _portal(self) -> Portal:
-        logins = Logins(self.world)
+        def login() -> LoginSettings:
+            return self.settings.current.login
+
+        directory = self.directory
         return Portal(
-            Avatars(self.directory, lambda: self.settings.current),
+            Avatars(directory, lambda: self.settings.current),
             [
                 PasswordChecker(
-                    self.directory,
+                    directory,
                     self.passwords,
-                    logins,
-                    lambda: self.settings.current.login,
+                    Logins(self.world),
+                    login,
+                    self.app_passwords,
+                    self.world.clock.now,
                 ),
-                ProofChecker(
-                    self.directory, lambda: self.settings.current.login
-                ),
+                ProofChecker(directory, login),
+                CertificateChecker(directory, login),
             ],
         )

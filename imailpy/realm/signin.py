@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginFailed
 from twisted.internet.defer import Deferred
@@ -20,6 +21,7 @@ from imailpy.errors import (
 )
 from imailpy.interfaces.realm import IAvatar
 from imailpy.mail import (
+    CertificateCredentials,
     Client,
     Decision,
     PasswordCredentials,
@@ -27,12 +29,15 @@ from imailpy.mail import (
     ScramSecret,
     Verdict,
 )
+from imailpy.realm.certificates import CertificateShown
 from imailpy.realm.checkers import PasswordShown, ProofShown
 from imailpy.realm.record import Record
 from imailpy.realm.scram import scram_secret
 
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
+
+Shown = PasswordCredentials | ProvenCredentials | CertificateCredentials
 
 # Of a name that somebody typed, in the log.
 _MOST_SHOWN = 80
@@ -47,20 +52,15 @@ class Signin:
         self._record = record
         self._waiting: list[Deferred[None]] = []
 
-    async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
-    ) -> IAvatar:
+    async def login(self, credentials: Shown) -> IAvatar:
         """As `IGate.login`."""
         self._refuse_flood(credentials.authcid)
-        shown: ICredentials = (
-            PasswordShown(credentials)
-            if isinstance(credentials, PasswordCredentials)
-            else ProofShown(credentials)
-        )
+        shown = self._shown(credentials)
         try:
             avatar = await self._enter(shown)
         except LoginFailed as error:
-            await self._failed(credentials, str(error))
+            entry = getattr(error, "entry", "")
+            await self._failed(credentials, str(error), entry)
             raise LoginRefused(str(error)) from None
         except DirectoryUnavailable as error:
             self._tell(
@@ -81,8 +81,10 @@ class Signin:
         self._tell(
             Verdict.ACCEPT,
             "login.accepted",
-            f"{credentials.mechanism} for {avatar.account.address}",
+            f"{credentials.mechanism} for {avatar.account.address}"
+            + (f", {shown.by}" if shown.by else ""),
             credentials.authcid,
+            shown.by,
         )
         return avatar
 
@@ -108,6 +110,16 @@ class Signin:
         for deferred in waiting:
             deferred.callback(None)
 
+    def _shown(
+        self, credentials: Shown
+    ) -> PasswordShown | ProofShown | CertificateShown:
+        """Dress credentials for the portal."""
+        if isinstance(credentials, PasswordCredentials):
+            return PasswordShown(evolve(credentials, client=self._client))
+        if isinstance(credentials, CertificateCredentials):
+            return CertificateShown(credentials)
+        return ProofShown(credentials)
+
     async def _enter(self, shown: ICredentials) -> IAvatar:
         # Both of our parts of the portal give Deferreds; what is at hand is
         # there when they return.
@@ -126,8 +138,9 @@ class Signin:
 
     async def _failed(
         self,
-        credentials: PasswordCredentials | ProvenCredentials,
+        credentials: Shown,
         reason: str,
+        entry: str = "",
     ) -> None:
         """Count it, tell it, and let time pass."""
         settings = self._realm.settings.current.login
@@ -137,6 +150,7 @@ class Signin:
             "login.refused",
             f"{credentials.mechanism}: {reason}",
             credentials.authcid,
+            entry,
         )
         if settings.failure_delay_s > 0:
             await self._pause(settings.failure_delay_s)
@@ -155,11 +169,18 @@ class Signin:
         waiting.callback(None)
 
     def _tell(
-        self, verdict: Verdict, rule: str, reason: str, authcid: str
+        self,
+        verdict: Verdict,
+        rule: str,
+        reason: str,
+        authcid: str,
+        entry: str = "",
     ) -> None:
         number = self._realm.settings.number
         self._record.add(
             "auth",
             authcid[:_MOST_SHOWN],
-            Decision(verdict, rule, reason, snapshot=number),
+            Decision(
+                verdict, rule, reason, entry=entry or None, snapshot=number
+            ),
         )

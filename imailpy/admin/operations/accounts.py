@@ -16,7 +16,6 @@ from imailpy.errors import ObjectNotFound
 from imailpy.interfaces.directory import Account, AccountSecrets
 from imailpy.mail import Secret
 from imailpy.protocol.sasl.scram import make_secret
-from imailpy.realm.passwords import complaint
 from imailpy.realm.scram import SALT_OCTETS
 
 
@@ -48,7 +47,7 @@ class Accounts:
         self, address: str, password: str, scram: bool
     ) -> AccountSecrets:
         """Hash a new password, once the password rules are content."""
-        wrong = complaint(password, address)
+        wrong = await self._house.passwords.complaint(password, address)
         if wrong is not None:
             raise BadRequest("password refused", f"not this password: {wrong}")
         secret = Secret(password.encode())
