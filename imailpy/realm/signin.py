@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginFailed
-from twisted.internet.defer import Deferred
 
 from imailpy.errors import (
     DirectoryUnavailable,
@@ -27,10 +26,12 @@ from imailpy.mail import (
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
+    Sign,
     Verdict,
 )
 from imailpy.realm.certificates import CertificateShown
 from imailpy.realm.checkers import PasswordShown, ProofShown
+from imailpy.realm.pauses import Pauses
 from imailpy.realm.record import Record
 from imailpy.realm.scram import scram_secret
 
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 
 Shown = PasswordCredentials | ProvenCredentials | CertificateCredentials
 
+# Rule -> the setting behind it; for others it is the account.
+_SETTINGS = {
+    "login.throttled": "login.failure_windows",
+    "login.busy": "login.hash_threads",
+    "login.unavailable": "storage.directory",
+}
 # Of a name that somebody typed, in the log.
 _MOST_SHOWN = 80
 
@@ -50,11 +57,14 @@ class Signin:
         self._realm = realm
         self._client = client
         self._record = record
-        self._waiting: list[Deferred[None]] = []
+        self._pauses = Pauses(realm.world.clock)
 
     async def login(self, credentials: Shown) -> IAvatar:
         """As `IGate.login`."""
         self._refuse_flood(credentials.authcid)
+        if isinstance(credentials, PasswordCredentials):
+            # A proof has waited before it got its salt.
+            await self._slow_down(credentials.authcid)
         shown = self._shown(credentials)
         try:
             avatar = await self._enter(shown)
@@ -86,11 +96,18 @@ class Signin:
             credentials.authcid,
             shown.by,
         )
+        realm = self._realm
+        realm.slowing.entered(
+            credentials.authcid,
+            self._client.address,
+            realm.settings.current.login,
+        )
         return avatar
 
     async def scram_secret(self, authcid: str) -> ScramSecret:
         """As `IGate.scram_secret`."""
         self._refuse_flood(authcid)
+        await self._slow_down(authcid)
         realm = self._realm
         try:
             return await scram_secret(
@@ -106,9 +123,16 @@ class Signin:
 
     def closed(self) -> None:
         """Nobody waits any longer."""
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
+        self._pauses.let_go()
+
+    async def _slow_down(self, authcid: str) -> None:
+        """An account under attack keeps strangers waiting."""
+        realm = self._realm
+        await self._pauses.pause(
+            realm.slowing.delay_s(
+                authcid, self._client.address, realm.settings.current.login
+            )
+        )
 
     def _shown(
         self, credentials: Shown
@@ -145,6 +169,8 @@ class Signin:
         """Count it, tell it, and let time pass."""
         settings = self._realm.settings.current.login
         self._realm.failures.add(self._client.address, settings.windows)
+        self._realm.slowing.failed(credentials.authcid, settings)
+        self._realm.bans.noticed(self._client, Sign.FAILED_LOGIN)
         self._tell(
             Verdict.REJECT,
             "login.refused",
@@ -152,21 +178,7 @@ class Signin:
             credentials.authcid,
             entry,
         )
-        if settings.failure_delay_s > 0:
-            await self._pause(settings.failure_delay_s)
-
-    async def _pause(self, delay_s: float) -> None:
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        call = self._realm.world.clock.call_later(
-            delay_s, self._go_on, waiting
-        )
-        await waiting
-        call.cancel()
-
-    def _go_on(self, waiting: Deferred[None]) -> None:
-        self._waiting.remove(waiting)
-        waiting.callback(None)
+        await self._pauses.pause(settings.failure_delay_s)
 
     def _tell(
         self,
@@ -176,11 +188,22 @@ class Signin:
         authcid: str,
         entry: str = "",
     ) -> None:
-        number = self._realm.settings.number
+        settings = self._realm.settings
+        if verdict is not Verdict.ACCEPT and not entry:
+            setting = _SETTINGS.get(rule)
+            entry = (
+                f"account {authcid[:_MOST_SHOWN]}"
+                if setting is None
+                else settings.current.policy.entry(setting)
+            )
         self._record.add(
             "auth",
             authcid[:_MOST_SHOWN],
             Decision(
-                verdict, rule, reason, entry=entry or None, snapshot=number
+                verdict,
+                rule,
+                reason,
+                entry=entry or None,
+                snapshot=settings.number,
             ),
         )

@@ -10,6 +10,7 @@ from tests.store import (
     contract,
     contract_accept,
     contract_account,
+    contract_bans,
     contract_directory,
     contract_keys,
     contract_mailbox,
@@ -27,6 +28,10 @@ class _Memory:
 
 class DoorsTests(_Memory, contract.DoorsContract, SynchronousTestCase):
     """All doors are there."""
+
+
+class BansTests(_Memory, contract_bans.BansContract, SynchronousTestCase):
+    """Bans."""
 
 
 class SpoolTests(_Memory, contract.SpoolContract, SynchronousTestCase):
