@@ -20,6 +20,8 @@ class Listener:
         port: 0 for any free one.
         auth: Whether users can sign in.
         plaintext_auth: Whether they can without TLS.
+        tls_client_ca: File of the authorities whose certificates clients are
+            asked for; empty: they are not.
         optional: Whether the server starts without it when its port is taken.
     """
 
@@ -32,6 +34,7 @@ class Listener:
     auth: bool
     plaintext_auth: bool = False
     optional: bool = False
+    tls_client_ca: str = ""
 
 
 _STARTTLS, _IMPLICIT = ListenerTls.STARTTLS, ListenerTls.IMPLICIT

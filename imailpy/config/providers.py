@@ -149,4 +149,5 @@ def _bound(listener: Listener) -> tuple[Any, ...]:
         listener.address,
         listener.port,
         listener.tls,
+        listener.tls_client_ca,
     )

@@ -294,6 +294,9 @@ class ProofChecker:
         if account is None or why_not is not None:
             raise Refusal(why_not)
         secrets = await directory.secrets(account.id)
-        if await needs_app_password(directory, account.id, secrets):
+        # SCRAM proves the account's own password.
+        if credentials.mechanism.startswith(
+            "SCRAM"
+        ) and await needs_app_password(directory, account.id, secrets):
             raise Refusal(ONLY_APP_PASSWORDS)
         return account.id

@@ -39,7 +39,7 @@ from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.realm.realm import Realm
-from imailpy.roof.ports import CannotBind, Ports, in_order
+from imailpy.roof.ports import CannotBind, Ports, asked, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
@@ -254,7 +254,11 @@ class Server(TwistedService):
     def _factory(self, listener: Listener) -> Any:
         """Make the factory of a listener."""
         common: dict[str, Any] = {
-            "tls": None if listener.tls is ListenerTls.NONE else self.tls,
+            "tls": (
+                None
+                if listener.tls is ListenerTls.NONE
+                else asked(self.tls, listener)
+            ),
             "implicit_tls": listener.tls is ListenerTls.IMPLICIT,
             "listener": listener.name,
         }

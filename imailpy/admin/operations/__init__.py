@@ -14,6 +14,7 @@ from imailpy.admin.operations.aliases import Aliases
 from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
+from imailpy.admin.operations.keys import Keys
 from imailpy.admin.operations.past import Past
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
@@ -35,6 +36,7 @@ __all__ = ["BadRequest", "Operations", "ServerDoors", "complaint_of"]
 NOUNS = (
     Domains,
     Accounts,
+    Keys,
     Aliases,
     Queue,
     Bans,
