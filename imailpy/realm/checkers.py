@@ -14,6 +14,7 @@ service.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable
 
 from attrs import define, evolve
@@ -256,8 +257,9 @@ class PasswordChecker:
         anew = await self._passwords.hash(credentials.password)
         secrets = await self._directory.secrets(account_id)
         # It may have been changed while the hash was made.
-        if secrets != before:
-            return before.password_hash or ""
+        kept, found = before.password_hash or "", secrets.password_hash or ""
+        if not hmac.compare_digest(kept.encode(), found.encode()):
+            return kept
         await self._directory.set_secrets(
             account_id, evolve(secrets, password_hash=anew, imported="")
         )

@@ -142,7 +142,7 @@ class Tls:
             raise CertificateUnusable("TLS was not loaded")
         return loaded
 
-    def _contexts(self, alpn: str, client_ca: str) -> Contexts:
+    def _contexts(self, alpn: str, client_ca: str = "") -> Contexts:
         found = self._current().services.get((alpn, client_ca))
         if found is None:
             raise CertificateUnusable("no certificate is configured")
