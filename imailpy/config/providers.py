@@ -165,4 +165,5 @@ def _bound(listener: Listener) -> tuple[Any, ...]:
         listener.port,
         listener.tls,
         bool(listener.proxy),
+        listener.tls_client_ca,
     )

@@ -13,6 +13,7 @@ from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import Alias
 from imailpy.interfaces.realm import IAvatar, IGate, Standing
 from imailpy.mail import (
+    CertificateCredentials,
     Client,
     Decision,
     MailParameters,
@@ -182,7 +183,10 @@ class Gate:
         self._sign_out()
 
     async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
+        self,
+        credentials: PasswordCredentials
+        | ProvenCredentials
+        | CertificateCredentials,
     ) -> IAvatar:
         try:
             avatar = await self._signin.login(credentials)

@@ -25,8 +25,10 @@ from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
 from imailpy.policy.facts import Authorship
 from imailpy.policy.pipeline import STANDARD, Pipeline
+from imailpy.realm.app_passwords import AppPasswords
 from imailpy.realm.authors import read_authorship
 from imailpy.realm.bans import Bans
+from imailpy.realm.certificates import CertificateChecker
 from imailpy.realm.checkers import PasswordChecker, ProofChecker
 from imailpy.realm.counters import Counters
 from imailpy.realm.gate import Gate
@@ -37,9 +39,10 @@ from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.second_factor import SecondFactors
 from imailpy.realm.senders import Senders
 from imailpy.realm.sending import Sending
-from imailpy.realm.settings import RealmSettings
+from imailpy.realm.settings import LoginSettings, RealmSettings
 from imailpy.realm.slowing import Slowing
 from imailpy.realm.stress import Stress
 
@@ -63,6 +66,11 @@ class Realm:
         pipeline: The checks, in their order.
         history: Is told what was decided; None: nobody is.
         bans: Where bans outlive us; None: nowhere.
+
+    Attributes:
+        app_passwords: Makes them, and finds them again.
+        second_factors: Whom to ask, behind a right password, wherever a
+            person signs in that could be asked for a code.
     """
 
     def __init__(
@@ -105,6 +113,8 @@ class Realm:
             if sending is None
             else Sending(world, settings, directory, sending, journal)
         )
+        self.app_passwords = AppPasswords(world, directory)
+        self.second_factors = SecondFactors(world, directory)
         self.portal = self._portal()
 
     def _count(self, kept: IBans | None) -> None:
@@ -155,18 +165,22 @@ class Realm:
             await self.sending.stop()
 
     def _portal(self) -> Portal:
-        logins = Logins(self.world)
+        def login() -> LoginSettings:
+            return self.settings.current.login
+
+        directory = self.directory
         return Portal(
-            Avatars(self.directory, lambda: self.settings.current),
+            Avatars(directory, lambda: self.settings.current),
             [
                 PasswordChecker(
-                    self.directory,
+                    directory,
                     self.passwords,
-                    logins,
-                    lambda: self.settings.current.login,
+                    Logins(self.world),
+                    login,
+                    self.app_passwords,
+                    self.world.clock.now,
                 ),
-                ProofChecker(
-                    self.directory, lambda: self.settings.current.login
-                ),
+                ProofChecker(directory, login),
+                CertificateChecker(directory, login),
             ],
         )

@@ -43,7 +43,7 @@ from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.policy.settings import RecipientCheck
 from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.realm import Realm
-from imailpy.roof.ports import ALPN, CannotBind, Ports, in_order
+from imailpy.roof.ports import ALPN, CannotBind, Ports, asked, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
@@ -276,7 +276,11 @@ class Server(TwistedService):
     def _factory(self, listener: Listener) -> Any:
         """Make the factory of a listener."""
         common: dict[str, Any] = {
-            "tls": None if listener.tls is ListenerTls.NONE else self.tls,
+            "tls": (
+                None
+                if listener.tls is ListenerTls.NONE
+                else asked(self.tls, listener)
+            ),
             "implicit_tls": listener.tls is ListenerTls.IMPLICIT,
             "listener": listener.name,
         }
@@ -311,7 +315,7 @@ class Server(TwistedService):
                 self.providers.proxied[listener.name],
                 made,
                 listener=listener.name,
-                tls=self.tls if common["implicit_tls"] else None,
+                tls=common["tls"] if common["implicit_tls"] else None,
                 alpn=ALPN[listener.service],
             )
         self._factories.append(made)

@@ -149,6 +149,9 @@ class PlainTls:
     def exporter(self, transport: Any) -> None:
         return None
 
+    def client_certificate(self, transport: Any) -> None:
+        return None
+
 
 def picture(value: Any, depth: int = 6) -> Any:
     """What an object of the realm holds, as plain values."""

@@ -12,6 +12,7 @@ from tests.store import (
     contract_account,
     contract_bans,
     contract_directory,
+    contract_keys,
     contract_mailbox,
     contract_sending,
 )
@@ -54,6 +55,10 @@ class DirectoryTests(
     _Memory, contract_directory.DirectoryContract, SynchronousTestCase
 ):
     """Domains, accounts, aliases."""
+
+
+class KeysTests(_Memory, contract_keys.KeysContract, SynchronousTestCase):
+    """What opens an account beside its password."""
 
 
 class AcceptTests(

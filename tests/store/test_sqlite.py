@@ -16,6 +16,7 @@ from tests.store import (
     contract_account,
     contract_bans,
     contract_directory,
+    contract_keys,
     contract_mailbox,
     contract_sending,
 )
@@ -78,6 +79,10 @@ class DirectoryTests(
     Durable, contract_directory.DirectoryContract, SynchronousTestCase
 ):
     """Domains, accounts, aliases."""
+
+
+class KeysTests(Durable, contract_keys.KeysContract, SynchronousTestCase):
+    """What opens an account beside its password."""
 
 
 class AcceptTests(

@@ -30,6 +30,7 @@ class TableAvatar:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.identities = frozenset({account.address.folded})
+        self.domains: frozenset[str] = frozenset()
         self.logged_out = 0
 
     def may_send_as(self, path: Path) -> bool:

@@ -15,6 +15,7 @@ from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.check import Check
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
+from imailpy.admin.operations.keys import Keys
 from imailpy.admin.operations.past import Past
 from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
@@ -38,6 +39,7 @@ __all__ = ["BadRequest", "Operations", "ServerDoors", "complaint_of"]
 NOUNS = (
     Domains,
     Accounts,
+    Keys,
     Aliases,
     Sending,
     Queue,

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from imailpy.config import fields as f
-from imailpy.config.fields import setting
+from imailpy.config.fields import FilePath, setting
 from imailpy.config.schema.choices import (
     ListenerTls,
     Service,
@@ -38,6 +38,12 @@ class ListenerTable:
         None,
     )
     auth: bool | None = setting("Whether users can sign in.", None)
+    tls_client_ca: FilePath | None = setting(
+        "Ask clients for a certificate signed by an authority in this PEM "
+        "file; who shows one may sign in by SASL EXTERNAL.",
+        None,
+        example="client-ca.pem",
+    )
     optional: bool | None = setting(
         "Whether the server starts without it when its port is taken.", None
     )
