@@ -166,17 +166,27 @@ class Networks:
                 return version
         return None
 
-    def widest(self, version: int, most: int = 4) -> list[Network]:
-        """The widest entries of a family, for complaints."""
+    def whole(self, version: int, most: int = 4) -> list[Network]:
+        """
+        Give entries that together are all addresses of a family, the lowest
+        first: for a complaint, so of very many only the widest.
+        """
         ranges = self._four if version == 4 else self._six
-        found: dict[int, None] = {}
-        for owner in ranges.owners:
-            found.setdefault(owner)
-            if len(found) >= 1000:
-                break
-        entries = [self.entries[owner] for owner in found]
-        entries.sort(key=lambda entry: entry.first - entry.last)
-        return entries[:most]
+        owners = dict.fromkeys(islice(ranges.owners, 1000))
+        entries = sorted(
+            (self.entries[owner] for owner in owners),
+            key=lambda entry: entry.first - entry.last,
+        )
+        enough = next(
+            (
+                count
+                for count in range(1, most)
+                if Networks(tuple(entries[:count])).covers_everything()
+                == version
+            ),
+            most,
+        )
+        return sorted(entries[:enough], key=lambda entry: entry.first)
 
 
 def _has_no_gap(ranges: _Ranges, end: int) -> bool:
