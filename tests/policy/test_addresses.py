@@ -5,6 +5,7 @@ import tracemalloc
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.mail import NULL_PATH, Path
+from imailpy.policy import networks
 from imailpy.policy.addresses import AddressList, canonical_entry
 from imailpy.policy.networks import Networks
 
@@ -176,6 +177,27 @@ class NetworkFileTests(SynchronousTestCase):
             with self.assertRaises(ValueError, msg=line) as caught:
                 Networks.read(f"10.0.0.0/8\n{line}\n", "nets.txt")
             self.assertIn("nets.txt:2: ", str(caught.exception))
+
+    def test_many_six(self) -> None:
+        """Among many IPv6 networks the same is found as among few."""
+        lines = [
+            f"2001:db8:{upper:x}::{lower:x}00/120"
+            for upper in range(8)
+            for lower in (1, 2, 5)
+        ]
+        lines += ["2001:db8::/44", "2001:db8:7::/64", "3000::/16"]
+        few = Networks.read("\n".join(lines), "f")
+        self.patch(networks, "_MANY", 1)
+        many = Networks.read("\n".join(lines), "f")
+        self.assertGreater(len(many._six.uppers), 20)
+        for upper in range(10):
+            for lower in ("0", "1", "100", "1ff", "300", "501", "1:0:0:5"):
+                address = f"2001:db8:{upper:x}::{lower}"
+                self.assertEqual(
+                    many.find(address), few.find(address), address
+                )
+        for address in ("2fff::1", "3000::1", "3001::", "::", "::1"):
+            self.assertEqual(many.find(address), few.find(address), address)
 
     def test_more(self) -> None:
         """Entries of the configuration stand beside those of the file."""
