@@ -84,16 +84,13 @@ def everything(networks: Networks) -> tuple[str, str] | None:
     version = networks.covers_everything()
     if version is None:
         return None
-    widest = networks.widest(version)
-    size = widest[0].last - widest[0].first
-    whole = {4: 2**32, 6: 2**128}[version] == size + 1
-    shown = widest[:1] if whole else sorted(widest, key=lambda e: e.first)
+    shown = networks.whole(version)
     named = [
         f'"{each.text}"' + (f" ({each.entry})" if each.entry else "")
         for each in shown
     ]
     what = _EVERYTHING[version]
-    together = "is" if whole else "together are"
+    together = "is" if len(shown) == 1 else "together are"
     return (
         f"{', '.join(named)} {together} {what}; list the networks that are "
         "meant",

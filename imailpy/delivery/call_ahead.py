@@ -124,7 +124,8 @@ class CallAhead:
         try:
             reply = await carrier.ask(path)
         finally:
-            carrier.close()
+            # Until it is gone it is one of those that may be open.
+            await carrier.close()
         if reply is None:
             return Known.UNKNOWN, f"{carrier.host} broke off"
         said = f"{carrier.host}: {reply}"

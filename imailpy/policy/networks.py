@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 
+_MANY = 10_000
 _LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 
 
@@ -51,12 +52,11 @@ def address_number(address: str) -> tuple[int, int]:
     Raises:
         ValueError: It is not an IP address.
     """
-    fast = fast_four(address)
-    if fast is not None and "/" not in address:
-        return 4, fast[0]
-    fast = fast_six(address) if ":" in address else None
-    if fast is not None and "/" not in address:
-        return 6, fast[0]
+    if "/" not in address:
+        version = 6 if ":" in address else 4
+        fast = fast_six(address) if version == 6 else fast_four(address)
+        if fast is not None:
+            return version, fast[0]
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
@@ -70,9 +70,17 @@ class _Ranges:
     firsts: Sequence[int] = ()
     lasts: Sequence[int] = ()
     owners: Sequence[int] = ()
+    # Of many IPv6 ranges the upper halves of the starts, in one piece of
+    # memory: most of a search takes place there.
+    uppers: Sequence[int] = ()
 
     def find(self, number: int) -> int | None:
-        at = bisect_right(self.firsts, number) - 1
+        low, high = 0, len(self.firsts)
+        if self.uppers:
+            upper = number >> 64
+            high = bisect_right(self.uppers, upper)
+            low = bisect_left(self.uppers, upper, 0, high)
+        at = bisect_right(self.firsts, number, low, high) - 1
         if at < 0 or number > self.lasts[at]:
             return None
         return self.owners[at]
@@ -166,17 +174,27 @@ class Networks:
                 return version
         return None
 
-    def widest(self, version: int, most: int = 4) -> list[Network]:
-        """The widest entries of a family, for complaints."""
+    def whole(self, version: int, most: int = 4) -> list[Network]:
+        """
+        Give entries that together are all addresses of a family, the lowest
+        first: for a complaint, so of very many only the widest.
+        """
         ranges = self._four if version == 4 else self._six
-        found: dict[int, None] = {}
-        for owner in ranges.owners:
-            found.setdefault(owner)
-            if len(found) >= 1000:
-                break
-        entries = [self.entries[owner] for owner in found]
-        entries.sort(key=lambda entry: entry.first - entry.last)
-        return entries[:most]
+        owners = dict.fromkeys(islice(ranges.owners, 1000))
+        entries = sorted(
+            (self.entries[owner] for owner in owners),
+            key=lambda entry: entry.first - entry.last,
+        )
+        enough = next(
+            (
+                count
+                for count in range(1, most)
+                if Networks(tuple(entries[:count])).covers_everything()
+                == version
+            ),
+            most,
+        )
+        return sorted(entries[:enough], key=lambda entry: entry.first)
 
 
 def _has_no_gap(ranges: _Ranges, end: int) -> bool:
@@ -215,7 +233,12 @@ def _side_by_side(columns: Columns) -> _Ranges:
         if columns.version == 4:
             entry_firsts = array("I", entry_firsts)
             entry_lasts = array("I", entry_lasts)
-        return _Ranges(entry_firsts, entry_lasts, array("I", columns.places))
+        return _Ranges(
+            entry_firsts,
+            entry_lasts,
+            array("I", columns.places),
+            _uppers(columns.version, entry_firsts),
+        )
     # Wider before narrower; of equal ones the later first, so that the
     # earlier lies on top of it.
     keys = [
@@ -257,7 +280,18 @@ def _side_by_side(columns: Columns) -> _Ranges:
             reached = last + 1
         now = around.pop() if around else -1
     places = columns.places
-    return _Ranges(firsts, lasts, array("I", map(places.__getitem__, owners)))
+    return _Ranges(
+        firsts,
+        lasts,
+        array("I", map(places.__getitem__, owners)),
+        _uppers(columns.version, firsts),
+    )
+
+
+def _uppers(version: int, firsts: Sequence[int]) -> Sequence[int]:
+    if version == 4 or len(firsts) < _MANY:
+        return ()
+    return array("Q", [first >> 64 for first in firsts])
 
 
 def _column(kind: str | None) -> list[int] | array[int]:

@@ -201,8 +201,21 @@ def fast_six(text: str) -> tuple[int, int] | None:
     Read `2001:db8::1` or `2001:db8::/32` in small letters; None: it may be
     another form, or IPv4 in IPv6 clothes.
     """
-    address, mark, bits = text.partition("/")
     words = _words()
+    prefix, plain, bits = text.partition("::/")
+    if plain and ":" in prefix and "::" not in prefix:
+        # A network as it is mostly written.
+        parts = prefix.split(":")
+        number = 0
+        try:
+            for word in parts:
+                number = number << 16 | words[word]
+            number <<= 128 - 16 * len(parts)
+            size = _SIX[bits]
+        except (KeyError, ValueError):
+            return None
+        return None if number & size else (number, number + size)
+    address, mark, bits = text.partition("/")
     before, gap, after = address.partition("::")
     try:
         number = 0

@@ -7,8 +7,14 @@ from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.interfaces.realm import Standing
-from imailpy.mail import NULL_PATH, Path, Verdict
-from imailpy.policy.facts import Session
+from imailpy.mail import NULL_PATH, Decision, Path, Verdict
+from imailpy.policy.addresses import AddressList
+from imailpy.policy.facts import (
+    UNKNOWN_SENDER,
+    MailFacts,
+    SenderStanding,
+    Session,
+)
 from imailpy.policy.networks import Networks, parse_network
 from imailpy.policy.pipeline import STANDARD, Evaluation
 from imailpy.policy.relay import relay
@@ -31,6 +37,7 @@ from tests.support.answer import answer
 
 LISTED = "10.0.0.5"
 STRANGER = "203.0.113.9"
+POLICIES = [each.value for each in RelayPolicy]
 ADDRESSES = Networks((parse_network("10.0.0.0/8", "imailpy.toml:7"),))
 
 SENDERS = {
@@ -40,58 +47,167 @@ SENDERS = {
     "foreign sender": Path("a", "other.test"),
     "null reverse-path": NULL_PATH,
 }
+STANDINGS = {
+    "local existing user": SenderStanding(local=True, exists=True),
+    "local domain, unknown user": SenderStanding(local=True),
+}
+
+# As the specification has it: a non-local recipient, by policy and column.
+TABLE = """
+policy      | AUTH ok | client listed | local existing user | \
+local domain, unknown user | accept-list sender | foreign sender | \
+null reverse-path
+none        | relay | refuse | refuse | refuse | refuse | refuse | refuse
+addresses   | relay | relay  | refuse | refuse | refuse | refuse | refuse
+local-users | relay | refuse | relay  | refuse | relay  | refuse | refuse
+local-hosts | relay | refuse | relay  | relay  | relay  | refuse | refuse
+anyone      | relay | relay  | relay  | relay  | relay  | relay  | relay
+"""
+# The rule of a cell that says relay; an open relay asks for nothing else.
+RULES = {
+    "AUTH ok": "relay.authenticated",
+    "client listed": "relay.listed",
+    "local existing user": "relay.local_user",
+    "local domain, unknown user": "relay.local_domain",
+    "accept-list sender": "relay.accept_list",
+    "foreign sender": "relay.anyone",
+    "null reverse-path": "relay.anyone",
+}
+
+
+def cells() -> list[tuple[str, str, bool]]:
+    """Give (policy, column, whether it relays) of the table."""
+    head, *rows = TABLE.replace("\\\n", "").strip().splitlines()
+    columns = [column.strip() for column in head.split("|")][1:]
+    found = []
+    for row in rows:
+        name, *said = [cell.strip() for cell in row.split("|")]
+        for column, cell in zip(columns, said, strict=True):
+            found.append(
+                (name, column, {"relay": True, "refuse": False}[cell])
+            )
+    return found
 
 
 def policy(name: str) -> PolicySettings:
-    return PolicySettings(RelaySettings(RelayPolicy(name), ADDRESSES))
+    return PolicySettings(
+        RelaySettings(
+            RelayPolicy(name),
+            ADDRESSES,
+            AddressList.of(["@accepted.test"], entry="accept.txt:3"),
+        ),
+        written={"relay.policy": "imailpy.toml:5"},
+    )
 
 
 class TableTests(SynchronousTestCase):
     """The relay table for a recipient that is not local."""
 
     def decide(
-        self, name: str, who: Session, reverse_path: Path, owned: bool = False
-    ) -> tuple[Verdict, str]:
+        self,
+        name: str,
+        who: Session,
+        reverse_path: Path,
+        owned: bool = False,
+        sender: SenderStanding = UNKNOWN_SENDER,
+    ) -> Decision:
         facts = rcpt_facts(
             Path("y", "elsewhere.test"),
             NOT_OURS,
-            mail_facts(who, reverse_path, sender_owned=owned),
+            MailFacts(who, reverse_path, sender_owned=owned, sender=sender),
         )
-        decision = answer(
-            Evaluation(STANDARD.rcpt, policy(name), 1).decide(facts)
+        return answer(Evaluation(STANDARD.rcpt, policy(name), 1).decide(facts))
+
+    def cell(self, name: str, column: str, sender: str) -> Decision:
+        """Decide one cell, with a sender of another column or its own."""
+        who = session(client=client(STRANGER))
+        if column == "AUTH ok":
+            who = session(avatar=avatar())
+        elif column == "client listed":
+            who = session(client=client(LISTED))
+        return self.decide(
+            name,
+            who,
+            SENDERS[sender],
+            owned=column == "AUTH ok",
+            sender=STANDINGS.get(sender, UNKNOWN_SENDER),
         )
-        return decision.verdict, decision.rule
+
+    def test_table_is_whole(self) -> None:
+        """Five policies, seven columns."""
+        self.assertEqual(len(cells()), 35)
 
     def test_every_cell(self) -> None:
         """Each policy honours the claims of its row, and no other."""
-        signed_in = session(avatar=avatar())
-        listed = session(client=client(LISTED))
-        stranger = session(client=client(STRANGER))
-        for name in ("none", "addresses"):
-            for column, sender in SENDERS.items():
-                cell = f"{name}: {column}"
+        for name, column, relays in cells():
+            sender = column if column in SENDERS else "foreign sender"
+            decision = self.cell(name, column, sender)
+            cell = f"{name}: {column}"
+            if not relays:
                 self.assertEqual(
-                    self.decide(name, signed_in, sender, owned=True),
-                    (Verdict.ACCEPT, "relay.authenticated"),
+                    (decision.verdict, decision.rule, str(decision.reply)),
+                    (
+                        Verdict.REJECT,
+                        "relay.stranger",
+                        "550 5.7.1 Relaying denied",
+                    ),
                     cell,
                 )
-                self.assertEqual(
-                    self.decide(name, stranger, sender),
-                    (Verdict.REJECT, "relay.stranger"),
-                    cell,
+                self.assertEqual(decision.entry, "imailpy.toml:5", cell)
+                continue
+            self.assertEqual(decision.verdict, Verdict.ACCEPT, cell)
+            rules = {RULES[column]}
+            if name == "anyone" and column not in ("AUTH ok",):
+                rules = {*RULES.values()} - {"relay.authenticated"}
+            self.assertIn(decision.rule, rules, cell)
+
+    def test_a_login_relays_any_sender(self) -> None:
+        """Who has signed in relays, whatever the policy and the sender."""
+        for name in ("none", "addresses", "local-users", "anyone"):
+            for sender in SENDERS:
+                decision = self.cell(name, "AUTH ok", sender)
+                self.assertEqual(decision.rule, "relay.authenticated")
+
+    def test_a_listed_client_relays_any_sender(self) -> None:
+        """Policy `addresses` looks at the client and at nothing else."""
+        for sender in SENDERS:
+            decision = self.cell("addresses", "client listed", sender)
+            self.assertEqual(decision.rule, "relay.listed", sender)
+
+    def test_entries(self) -> None:
+        """Every claim names the entry of the configuration behind it."""
+        for name, column, entry in (
+            ("addresses", "client listed", "imailpy.toml:7"),
+            ("local-users", "local existing user", "imailpy.toml:5"),
+            ("local-hosts", "local domain, unknown user", "imailpy.toml:5"),
+            ("local-users", "accept-list sender", "accept.txt:3"),
+            ("anyone", "foreign sender", "imailpy.toml:5"),
+        ):
+            sender = column if column in SENDERS else "foreign sender"
+            decision = self.cell(name, column, sender)
+            self.assertEqual(decision.entry, entry, name)
+
+    def test_submission_always_wants_a_login(self) -> None:
+        """No policy opens a submission listener to strangers."""
+        who = session(client=client(STRANGER, "submission"))
+        for name in ("none", "local-users", "local-hosts", "anyone"):
+            decision = self.decide(
+                name,
+                who,
+                LOCAL,
+                sender=SenderStanding(local=True, exists=True),
+            )
+            self.assertEqual(decision.rule, "relay.submission", name)
+            mail = answer(
+                Evaluation(STANDARD.mail, policy(name), 1).decide(
+                    MailFacts(who, LOCAL)
                 )
-                expected = (
-                    (Verdict.ACCEPT, "relay.listed")
-                    if name == "addresses"
-                    else (Verdict.REJECT, "relay.stranger")
-                )
-                self.assertEqual(
-                    self.decide(name, listed, sender), expected, cell
-                )
+            )
+            self.assertEqual(mail.rule, "submission.login_required", name)
 
     def test_local_recipient_is_no_relay(self) -> None:
         """Mail to an address of ours is taken from anybody."""
-        for name in ("none", "addresses"):
+        for name in POLICIES:
             for sender in SENDERS.values():
                 decision = relay(
                     rcpt_facts(mail=mail_facts(reverse_path=sender)),
@@ -102,7 +218,7 @@ class TableTests(SynchronousTestCase):
     def test_refusal_tells_nothing(self) -> None:
         """A stranger is told "Relaying denied", whatever the setup."""
         said = set()
-        for name in ("none", "addresses"):
+        for name in ("none", "addresses", "local-users", "local-hosts"):
             for address in (STRANGER, "2001:db8::1"):
                 facts = rcpt_facts(
                     FOREIGN,
@@ -121,6 +237,13 @@ class TableTests(SynchronousTestCase):
         decision = relay(facts, policy("addresses"))
         self.assertEqual(decision and decision.entry, "imailpy.toml:7")
         self.assertIn("10.0.0.0/8", decision.reason if decision else "")
+
+    def test_LMTP_under_every_policy(self) -> None:
+        """LMTP delivers; no policy has it relay."""
+        who = session(client=client(LISTED, "lmtp"))
+        for name in POLICIES:
+            decision = self.decide(name, who, LOCAL)
+            self.assertEqual(decision.rule, "relay.lmtp", name)
 
     def test_lmtp_never_relays(self) -> None:
         """A recipient that is not ours is refused over LMTP, listed or not."""
@@ -145,10 +268,10 @@ class TableTests(SynchronousTestCase):
     def test_B4_10_names_grant_nothing(self) -> None:
         """A client that calls itself one of us is a stranger all the same."""
         who = session(client=client(STRANGER), helo="mx.local.test")
-        for name in ("none", "addresses"):
-            self.assertEqual(
-                self.decide(name, who, LOCAL)[0], Verdict.REJECT, name
-            )
+        for name in POLICIES:
+            if name != "anyone":
+                decision = self.decide(name, who, LOCAL)
+                self.assertEqual(decision.verdict, Verdict.REJECT, name)
 
 
 @frozen
@@ -252,7 +375,7 @@ class BatteryTests(SynchronousTestCase):
         senders = [NULL_PATH, LOCAL, FOREIGN, Path("u", "[192.0.2.1]")]
         rcpt = {
             name: Evaluation(STANDARD.rcpt, policy(name), 1)
-            for name in ("none", "addresses")
+            for name in ("none", "addresses", "local-users", "local-hosts")
         }
         played = accepted = 0
         for written in spellings():

@@ -74,7 +74,8 @@ class ClientSession(Opening):
     def ask(self, recipient: Recipient) -> None:
         """
         Ask whether a recipient would be taken: MAIL with the null path,
-        RCPT, and no more. `Finished` tells its reply.
+        RCPT, and no more. `Finished` tells its reply, and no result where
+        MAIL was refused: that says nothing of the recipient.
 
         Raises:
             ValueError: Not now, or the address is not fit to be sent.
@@ -372,8 +373,9 @@ class ClientSession(Opening):
     def _finish(self, reply: Reply) -> None:
         """All that have no reply yet get this one; it is over."""
         transaction = self._running
-        for place in transaction.open_places:
-            self._conclude(place, reply)
+        if not (transaction.asks and transaction.failed is not None):
+            for place in transaction.open_places:
+                self._conclude(place, reply)
         self._events.append(
             Finished(transaction.results(), transaction.body_complete)
         )
