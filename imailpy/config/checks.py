@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
+from imailpy.config import elsewhere
 from imailpy.config.fields import domain
 from imailpy.config.lines import KeyPath
 from imailpy.config.listeners import USUAL, Listener, listeners
@@ -209,4 +210,6 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listeners"}), listener_ports),
     (frozenset({"listeners", "tls"}), certificates),
     (frozenset({"delivery"}), next_hops),
+    (frozenset({"oidc"}), elsewhere.oidc),
+    (frozenset({"ldap"}), elsewhere.ldap),
 )

@@ -20,7 +20,9 @@ from imailpy.config.schema import Configuration
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.dns.settings import DnsSettings
 from imailpy.interfaces.world import IDisk
+from imailpy.realm.ldap.settings import LdapSettings
 from imailpy.realm.settings import RealmSettings
+from imailpy.realm.tokens.settings import TokenSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import TlsSettings
 
@@ -43,6 +45,8 @@ class Providers:
         self.delivery = Settings(made.delivery)
         self.dns = Settings(made.dns)
         self.tls = Settings(made.tls)
+        self.ldap = Settings(made.ldap)
+        self.tokens = Settings(made.tokens)
         self.listeners = {
             name: Settings(told) for name, told in made.listeners.items()
         }
@@ -74,6 +78,8 @@ class Providers:
             (self.delivery, made.delivery),
             (self.dns, made.dns),
             (self.tls, made.tls),
+            (self.ldap, made.ldap),
+            (self.tokens, made.tokens),
         ]
         changes += [
             (provider, made.listeners[name])
@@ -92,6 +98,8 @@ class _Made:
         self.delivery: DeliverySettings = rooms.delivery(configuration, disk)
         self.dns: DnsSettings = rooms.dns(configuration)
         self.tls: TlsSettings = rooms.tls(configuration)
+        self.ldap: LdapSettings = rooms.ldap(configuration, disk)
+        self.tokens: TokenSettings = rooms.tokens(configuration, disk)
         self.listeners: dict[str, Any] = {
             each.name: rooms.LISTENERS[each.service](configuration, each)
             for each in _open(configuration)

@@ -18,11 +18,10 @@ from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import Account
 from imailpy.mail import (
     Client,
+    Credentials,
     Decision,
     MailParameters,
-    PasswordCredentials,
     Path,
-    ProvenCredentials,
     Recipient,
     ScramSecret,
 )
@@ -64,7 +63,7 @@ class IGate(Interface):
         """TLS is on now; what was said before counts for nothing."""
 
     def login(
-        credentials: PasswordCredentials | ProvenCredentials,
+        credentials: Credentials,
     ) -> Awaitable[IAvatar]:
         """
         Sign in.

@@ -29,18 +29,22 @@ from imailpy.errors import (
 from imailpy.interfaces.realm import IAvatar, IGate
 from imailpy.interfaces.tls import ITls
 from imailpy.mail import (
+    Credentials,
     PasswordCredentials,
     ProvenCredentials,
     Secret,
+    TokenCredentials,
 )
 from imailpy.protocol.sasl import (
     Challenge,
     CheckPassword,
+    CheckToken,
     Exchange,
     FindSecret,
     Proven,
     Step,
     offered,
+    refusal,
     server,
 )
 from imailpy.protocol.sasl.scram import PLUS_NAME
@@ -91,6 +95,7 @@ def mechanisms(
     secured: bool,
     plaintext_auth: bool,
     scram: bool,
+    tokens: bool = False,
 ) -> Mechanisms:
     """
     Tell which mechanisms a connection may use.
@@ -101,11 +106,14 @@ def mechanisms(
         secured: Whether TLS is on.
         plaintext_auth: Whether signing in without TLS is allowed here.
         scram: Whether SCRAM is switched on.
+        tokens: Whether bearer tokens can be checked.
     """
     binding = None
     if secured and scram and tls is not None:
         binding = tls.exporter(transport)
-    names = offered(secured, plaintext_auth, scram, binding is not None)
+    names = offered(
+        secured, plaintext_auth, scram, binding is not None, tokens
+    )
     return Mechanisms(names, binding)
 
 
@@ -125,6 +133,7 @@ class SignIn:
         self._mechanisms = found
         self._exchange: Exchange | None = None
         self._proven: ProvenCredentials | None = None
+        self._refused: MailError | None = None
 
     async def begin(self, mechanism: str, initial: bytes | None) -> Outcome:
         """
@@ -140,7 +149,7 @@ class SignIn:
         offer: Collection[str] = self._mechanisms.names
         if mechanism not in offer:
             raise ValueError(f"{mechanism} is not on offer")
-        self._proven = None
+        self._proven = self._refused = None
         self._exchange = server(
             mechanism,
             nonce=self._world.random.octets(24),
@@ -160,6 +169,10 @@ class SignIn:
         exchange, proven = self._exchange, self._proven
         if exchange is None:
             raise ValueError("nothing was begun")
+        if self._refused is not None:
+            # A dummy, or "*": it is refused whatever it is [RFC7628 3.2.3].
+            self._exchange = None
+            return Refused(self._refused)
         if octets is None:
             self._exchange = None
             return Refused(LoginCancelled("cancelled by the client"))
@@ -205,6 +218,8 @@ class SignIn:
             # an empty answer [RFC4954 4] [RFC5034 4] [RFC9051 6.2.2].
             self._proven = step.credentials
             return Challenge(step.final)
+        if isinstance(step, CheckToken):
+            return await self._show(step.credentials)
         self._exchange = None
         if isinstance(step, CheckPassword):
             return await self._login(step.credentials)
@@ -216,8 +231,18 @@ class SignIn:
             exchange.mechanism, step.authcid, step.reason
         )
 
+    async def _show(self, credentials: TokenCredentials) -> Outcome:
+        """Have a token checked; a refusal takes one more challenge."""
+        outcome = await self._login(credentials)
+        if isinstance(outcome, Refused) and not outcome.error.temporary:
+            self._refused = outcome.error
+            return Challenge(refusal(credentials.mechanism))
+        self._exchange = None
+        return outcome
+
     async def _login(
-        self, credentials: PasswordCredentials | ProvenCredentials
+        self,
+        credentials: Credentials,
     ) -> Outcome:
         try:
             return SignedIn(await self._gate.login(credentials))

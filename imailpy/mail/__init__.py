@@ -5,10 +5,12 @@ Nothing here acts; each class says one thing that mail people say.
 """
 
 from imailpy.mail.credentials import (
+    Credentials,
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
     Secret,
+    TokenCredentials,
 )
 from imailpy.mail.decision import ACCEPTED, Decision, Verdict
 from imailpy.mail.envelope import Envelope, MailParameters, Recipient
@@ -22,6 +24,7 @@ __all__ = [
     "ACCEPTED",
     "NULL_PATH",
     "Client",
+    "Credentials",
     "Decision",
     "Envelope",
     "MailParameters",
@@ -33,6 +36,7 @@ __all__ = [
     "ScramSecret",
     "Secret",
     "SystemFlag",
+    "TokenCredentials",
     "UidSet",
     "Verdict",
 ]

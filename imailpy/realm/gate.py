@@ -12,11 +12,10 @@ from imailpy.interfaces.body import IBody
 from imailpy.interfaces.realm import IAvatar, IGate, Standing
 from imailpy.mail import (
     Client,
+    Credentials,
     Decision,
     MailParameters,
-    PasswordCredentials,
     Path,
-    ProvenCredentials,
     Recipient,
     ScramSecret,
     Verdict,
@@ -105,9 +104,7 @@ class Gate:
         self._sign_out()
         self.reset()
 
-    async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
-    ) -> IAvatar:
+    async def login(self, credentials: Credentials) -> IAvatar:
         avatar = await self._signin.login(credentials)
         self._sign_out()
         self.avatar = avatar

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from zope.interface import implementer
 
@@ -17,6 +20,7 @@ from imailpy.policy.facts import Authorship
 from imailpy.policy.pipeline import STANDARD, Pipeline
 from imailpy.realm.authors import read_authorship
 from imailpy.realm.checkers import PasswordChecker, ProofChecker
+from imailpy.realm.elsewhere import Checkers, Elsewhere
 from imailpy.realm.gate import Gate
 from imailpy.realm.limits import Connections, Failures
 from imailpy.realm.logins import Logins
@@ -37,6 +41,7 @@ class Realm:
 
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
+        elsewhere: Directories and issuers that know our users.
         pipeline: The checks, in their order.
     """
 
@@ -49,6 +54,7 @@ class Realm:
         journal: IJournal,
         *,
         resolver: IResolver | None = None,
+        elsewhere: Elsewhere | None = None,
         pipeline: Pipeline = STANDARD,
     ) -> None:
         self.world = world
@@ -66,6 +72,8 @@ class Realm:
         self.passwords = Passwords(
             world, threads=login.hash_threads, queue=login.hash_queue
         )
+        self.elsewhere = elsewhere
+        self.checkers: Checkers | None = None
         self.portal = self._portal()
 
     def gate(self, client: Client) -> Gate:
@@ -81,20 +89,33 @@ class Realm:
     async def stop(self) -> None:
         """Let passwords under way be checked, then end their threads."""
         await self.passwords.stop()
+        if self.elsewhere is not None:
+            await self.elsewhere.stop()
 
     def _portal(self) -> Portal:
         logins = Logins(self.world)
+        checkers: list[ICredentialsChecker] = [
+            PasswordChecker(
+                self.directory,
+                self.passwords,
+                logins,
+                lambda: self.settings.current.login,
+            ),
+            ProofChecker(self.directory, lambda: self.settings.current.login),
+        ]
+        if self.elsewhere is not None:
+            checkers += self._more_checkers(checkers[0], logins)
         return Portal(
-            Avatars(self.directory, lambda: self.settings.current),
-            [
-                PasswordChecker(
-                    self.directory,
-                    self.passwords,
-                    logins,
-                    lambda: self.settings.current.login,
-                ),
-                ProofChecker(
-                    self.directory, lambda: self.settings.current.login
-                ),
-            ],
+            Avatars(self.directory, lambda: self.settings.current), checkers
         )
+
+    def _more_checkers(
+        self, local: Any, logins: Logins
+    ) -> list[ICredentialsChecker]:
+        """The last one of a kind of credentials is the portal's choice."""
+        if self.elsewhere is None:
+            return []
+        self.checkers = self.elsewhere.checkers(
+            local, logins, lambda: self.settings.current.login
+        )
+        return [self.checkers.passwords, self.checkers.tokens]

@@ -21,15 +21,18 @@ from imailpy.errors import (
 from imailpy.interfaces.realm import IAvatar
 from imailpy.mail import (
     Client,
+    Credentials,
     Decision,
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
+    TokenCredentials,
     Verdict,
 )
 from imailpy.realm.checkers import PasswordShown, ProofShown
 from imailpy.realm.record import Record
 from imailpy.realm.scram import scram_secret
+from imailpy.realm.tokens.check import TokenShown
 
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
@@ -48,15 +51,18 @@ class Signin:
         self._waiting: list[Deferred[None]] = []
 
     async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
+        self,
+        credentials: Credentials,
     ) -> IAvatar:
         """As `IGate.login`."""
         self._refuse_flood(credentials.authcid)
-        shown: ICredentials = (
-            PasswordShown(credentials)
-            if isinstance(credentials, PasswordCredentials)
-            else ProofShown(credentials)
-        )
+        shown: ICredentials
+        if isinstance(credentials, PasswordCredentials):
+            shown = PasswordShown(credentials)
+        elif isinstance(credentials, TokenCredentials):
+            shown = TokenShown(credentials)
+        else:
+            shown = ProofShown(credentials)
         try:
             avatar = await self._enter(shown)
         except LoginFailed as error:
@@ -126,7 +132,7 @@ class Signin:
 
     async def _failed(
         self,
-        credentials: PasswordCredentials | ProvenCredentials,
+        credentials: Credentials,
         reason: str,
     ) -> None:
         """Count it, tell it, and let time pass."""

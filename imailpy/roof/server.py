@@ -36,6 +36,7 @@ from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
+from imailpy.realm.elsewhere import Elsewhere
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
@@ -129,13 +130,22 @@ class Server(TwistedService):
             self.tls,
             self.journal,
         )
+        elsewhere = Elsewhere(
+            world,
+            self.tls,
+            self.resolver,
+            self.store.directory,
+            self.providers.ldap,
+            self.providers.tokens,
+        )
         self.realm = Realm(
             world,
             self.providers.realm,
             self.store.directory,
-            self.delivery.router,
+            elsewhere.recipients(self.delivery.router),
             self.journal,
             resolver=self.resolver,
+            elsewhere=elsewhere,
         )
         self.operations = Operations(
             world, self.store, self.realm.passwords, self._doors()

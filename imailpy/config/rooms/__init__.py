@@ -5,6 +5,7 @@ A reload makes them anew; `providers` hands them out.
 """
 
 from imailpy.config.rooms.delivery import delivery
+from imailpy.config.rooms.elsewhere import ldap, tokens
 from imailpy.config.rooms.listeners import LISTENERS, imap, pop3, smtp
 from imailpy.config.rooms.machine import dns, store, tls
 from imailpy.config.rooms.realm import realm
@@ -14,9 +15,11 @@ __all__ = [
     "delivery",
     "dns",
     "imap",
+    "ldap",
     "pop3",
     "realm",
     "smtp",
     "store",
     "tls",
+    "tokens",
 ]

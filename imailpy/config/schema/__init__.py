@@ -26,6 +26,7 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.elsewhere import Ldap, Oidc
 from imailpy.config.schema.machine import (
     Certificate,
     Log,
@@ -57,6 +58,7 @@ __all__ = [
     "Hello",
     "Hop",
     "Imap",
+    "Ldap",
     "Limits",
     "ListenerTable",
     "ListenerTls",
@@ -65,6 +67,7 @@ __all__ = [
     "LogLevel",
     "Login",
     "Metrics",
+    "Oidc",
     "Pop3",
     "Recipients",
     "Relay",
@@ -101,6 +104,8 @@ class Configuration:
     relay: Relay = section(Relay)
     limits: Limits = section(Limits)
     login: Login = section(Login)
+    oidc: Oidc = section(Oidc)
+    ldap: Ldap = section(Ldap)
     submission: Submission = section(Submission)
     recipients: Recipients = section(Recipients)
     delivery: Delivery = section(Delivery)

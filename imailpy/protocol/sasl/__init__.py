@@ -7,6 +7,7 @@ octets in, a step out; base64 and the words around it are the host
 protocol's, secrets are asked for, nonces are handed in.
 """
 
+from imailpy.protocol.sasl.bearer import refusal
 from imailpy.protocol.sasl.client import (
     ClientExchange,
     ServerRefused,
@@ -19,6 +20,7 @@ from imailpy.protocol.sasl.scram import make_secret
 from imailpy.protocol.sasl.steps import (
     Challenge,
     CheckPassword,
+    CheckToken,
     Exchange,
     Failed,
     FindSecret,
@@ -29,6 +31,7 @@ from imailpy.protocol.sasl.steps import (
 __all__ = [
     "Challenge",
     "CheckPassword",
+    "CheckToken",
     "ClientExchange",
     "Exchange",
     "Failed",
@@ -42,5 +45,6 @@ __all__ = [
     "make_secret",
     "offered",
     "prepared",
+    "refusal",
     "server",
 ]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from imailpy.protocol.sasl.bearer import (
+    BEARER_NAMES,
+    OAuthBearer,
+    XOAuth2,
+)
 from imailpy.protocol.sasl.password import Login, Plain
 from imailpy.protocol.sasl.scram import PLAIN_NAME, PLUS_NAME
 from imailpy.protocol.sasl.scram_server import Scram
@@ -9,7 +14,11 @@ from imailpy.protocol.sasl.steps import Exchange
 
 
 def offered(
-    tls: bool, plaintext_auth: bool, scram: bool, binding: bool
+    tls: bool,
+    plaintext_auth: bool,
+    scram: bool,
+    binding: bool,
+    tokens: bool = False,
 ) -> tuple[str, ...]:
     """
     Name the mechanisms of a connection, the strongest first.
@@ -22,6 +31,7 @@ def offered(
         plaintext_auth: Signing in without TLS is allowed here.
         scram: The accounts have secrets for it.
         binding: The connection has a channel to bind to (TLS 1.3).
+        tokens: Bearer tokens can be checked.
     """
     if not (tls or plaintext_auth):
         return ()
@@ -30,6 +40,9 @@ def offered(
         names.append(PLUS_NAME)
     if scram:
         names.append(PLAIN_NAME)
+    if tokens:
+        # They come before PLAIN: whoever has a token wants to show that.
+        names.extend(BEARER_NAMES)
     return (*names, "PLAIN", "LOGIN")
 
 
@@ -52,6 +65,10 @@ def server(
         return Plain()
     if mechanism == "LOGIN":
         return Login()
+    if mechanism == "OAUTHBEARER":
+        return OAuthBearer()
+    if mechanism == "XOAUTH2":
+        return XOAuth2()
     if mechanism in (PLAIN_NAME, PLUS_NAME):
         return Scram(nonce, binding, mechanism == PLUS_NAME)
     raise ValueError(f"unknown mechanism {mechanism}")
