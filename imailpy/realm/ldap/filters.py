@@ -15,18 +15,21 @@ from imailpy.mail import Path
 
 PLACEHOLDERS = ("login", "address", "user", "domain")
 _PLACE = re.compile(r"\{([a-z]*)\}")
-# Everything else is escaped [RFC4515 3]: more than has to be, and simpler to
-# be sure of.
+# All other ASCII is escaped [RFC4515 3]: more than has to be, and simpler to
+# be sure of. What is not ASCII stays as it is: ldaptor takes an escaped octet
+# of UTF-8 for a character of its own.
 _PLAIN = frozenset(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@.-_"
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@.-_"
 )
 
 
 def escape(text: str) -> str:
     """Spell text as the value of a filter."""
     return "".join(
-        chr(octet) if octet in _PLAIN else f"\\{octet:02x}"
-        for octet in text.encode()
+        letter
+        if letter in _PLAIN or not letter.isascii()
+        else f"\\{ord(letter):02x}"
+        for letter in text
     )
 
 
