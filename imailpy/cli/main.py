@@ -82,9 +82,25 @@ def main(
 
 
 def _add_groups() -> None:
-    from imailpy.cli import accounts, aliases, configs, domains, queues, server
+    from imailpy.cli import (
+        accounts,
+        aliases,
+        configs,
+        domains,
+        logins,
+        queues,
+        server,
+    )
 
-    for module in (accounts, aliases, configs, domains, queues, server):
+    for module in (
+        accounts,
+        aliases,
+        configs,
+        domains,
+        logins,
+        queues,
+        server,
+    ):
         module.add_to(main)
 
 

@@ -13,6 +13,7 @@ from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
+from imailpy.admin.operations.logins import Logins
 from imailpy.admin.operations.queue import Queue
 from imailpy.admin.operations.server import TheServer
 from imailpy.admin.operations.words import (
@@ -27,7 +28,7 @@ from imailpy.realm.passwords import Passwords
 
 __all__ = ["BadRequest", "Operations", "ServerDoors", "complaint_of"]
 
-NOUNS = (Domains, Accounts, Aliases, Queue, TheServer)
+NOUNS = (Domains, Accounts, Aliases, Logins, Queue, TheServer)
 
 
 class Operations:
