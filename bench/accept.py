@@ -23,7 +23,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
 from bench.store import Settings, message
 from imailpy.delivery.receiving import Receiver
@@ -58,13 +57,11 @@ class Batch:
 
     def __init__(self, process: Callable[[Sequence[Any]], list[Any]]) -> None:
         self._process = process
-        self._entries: list[tuple[Any, Deferred[Any]]] = []
+        self._entries: list[tuple[Any, Callable[[Any], object]]] = []
         self.writing_s = 0.0
 
-    def submit(self, item: Any) -> Deferred[Any]:
-        waiting: Deferred[Any] = Deferred()
-        self._entries.append((item, waiting))
-        return waiting
+    def submit(self, item: Any, done: Callable[[Any], object]) -> None:
+        self._entries.append((item, done))
 
     def stop(self) -> Deferred[None]:
         self.run()
@@ -79,11 +76,8 @@ class Batch:
         start = time.process_time()
         results = self._process([item for item, _ in entries])
         self.writing_s += time.process_time() - start
-        for (_, waiting), result in zip(entries, results, strict=True):
-            if isinstance(result, BaseException):
-                waiting.errback(Failure(result))
-            else:
-                waiting.callback(result)
+        for (_, done), result in zip(entries, results, strict=True):
+            done(result)
 
 
 class Journal:

@@ -249,3 +249,9 @@ class LoginCancelled(LoginRefused):
     @property
     def reply(self) -> Reply:
         return Reply(501, self.public, self.enhanced_status)
+
+
+class HistoryUnavailable(MailError):
+    """The decision history is switched off, or cannot be read just now."""
+
+    public = "The decision history is not available"

@@ -8,7 +8,6 @@ where it ends; `text_lines` and `json_lines` are two observers for it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -22,13 +21,14 @@ from twisted.logger import (
 )
 from zope.interface import directlyProvides, implementer
 
+from imailpy.admin.flood import Flood
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.world import IClock
 from imailpy.mail import Decision
 
 _MOST_TEXT = 500
-# A value that needs no quotes.
-_bare = re.compile(r'[^ "=]+').fullmatch
+# Events that tell what becomes of a message.
+_STORY = ("smtp.", "delivery.", "dsn.")
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -78,7 +78,8 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
         if type(value) is not int:
             if type(value) is not str:
                 value = str(value)
-            if not _bare(value):
+            # To look three times is faster than one regular expression.
+            if " " in value or "=" in value or '"' in value or not value:
                 value = _quoted(value)
         words.append(f"{name}={value}")
     return " ".join(words)
@@ -113,6 +114,8 @@ class Journal:
         sink: Gets (event, plain facts); Twisted's logger unless given.
         count: Called with the name of every event.
         verbose: Whether what was simply accepted has lines of its own, too.
+        keep: Gets what becomes of mail, for the history.
+        clock: Keeps a flood of like lines short; None: all are written.
     """
 
     log = Logger(namespace="imailpy")
@@ -122,8 +125,13 @@ class Journal:
         sink: Sink | None = None,
         count: Callable[[str], None] | None = None,
         verbose: bool = False,
+        *,
+        keep: Callable[[str, dict[str, Any]], None] | None = None,
+        clock: IClock | None = None,
     ) -> None:
+        self._keep = keep
         self._sink = self._to_logger if sink is None else sink
+        self.flood = None if clock is None else Flood(clock, self._sink)
         self._count = count
         self.verbose = verbose
 
@@ -137,10 +145,13 @@ class Journal:
     ) -> None:
         if self._count is not None:
             self._count(event)
-        self._sink(
-            event,
-            spell_out({"session": session_id, "message": message_id, **facts}),
+        plain = spell_out(
+            {"session": session_id, "message": message_id, **facts}
         )
+        if self._keep is not None and event.startswith(_STORY):
+            self._keep(event, plain)
+        if self.flood is None or self.flood.passes(event, plain):
+            self._sink(event, plain)
 
     def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
         self.log.emit(

@@ -85,8 +85,10 @@ def _add_groups() -> None:
     from imailpy.cli import (
         accounts,
         aliases,
+        bans,
         configs,
         domains,
+        explaining,
         logins,
         queues,
         server,
@@ -95,10 +97,12 @@ def _add_groups() -> None:
     for module in (
         accounts,
         aliases,
+        bans,
         configs,
         domains,
-        logins,
         queues,
+        explaining,
+        logins,
         server,
     ):
         module.add_to(main)

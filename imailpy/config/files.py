@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imailpy.config.access import read_list
 from imailpy.config.checks import CHECKS, every_value
 from imailpy.config.complaint import Complaint, ConfigError
 from imailpy.config.lines import KeyPath
 from imailpy.config.read import build, complain, read_toml
-from imailpy.config.schema import Configuration
+from imailpy.config.schema import Access, Configuration
 from imailpy.interfaces.world import IDisk
 from imailpy.mail import Secret
 from imailpy.world.real_disk import RealDisk
@@ -93,6 +94,9 @@ def _named_files(
         named = getattr(getattr(configuration, section), key)
         if named:
             yield from _file((section, key), named, disk, secret)
+    for service, access in configuration.access.items():
+        if access.file:
+            yield from _access_file(("access", service, "file"), access, disk)
     delivery = configuration.delivery
     hops: list[tuple[KeyPath, str]] = [
         (("delivery", "smart_host"), delivery.smart_host.password_file)
@@ -102,6 +106,16 @@ def _named_files(
     for path, file in hops:
         if file:
             yield from _file((*path, "password_file"), file, disk, True)
+
+
+def _access_file(
+    path: KeyPath, access: Access, disk: IDisk
+) -> Iterator[tuple[KeyPath, str]]:
+    """Look whether a list can be read, and where it is wrong."""
+    try:
+        read_list(access.file, disk)
+    except (OSError, ValueError) as error:
+        yield path, getattr(error, "strerror", None) or str(error)
 
 
 def _file(

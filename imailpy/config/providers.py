@@ -19,6 +19,7 @@ from imailpy.config.read import complain
 from imailpy.config.schema import Configuration
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.dns.settings import DnsSettings
+from imailpy.history.settings import HistorySettings
 from imailpy.interfaces.world import IDisk
 from imailpy.realm.ldap.settings import LdapSettings
 from imailpy.realm.settings import RealmSettings
@@ -47,6 +48,7 @@ class Providers:
         self.tls = Settings(made.tls)
         self.ldap = Settings(made.ldap)
         self.tokens = Settings(made.tokens)
+        self.history = Settings(made.history)
         self.listeners = {
             name: Settings(told) for name, told in made.listeners.items()
         }
@@ -80,6 +82,7 @@ class Providers:
             (self.tls, made.tls),
             (self.ldap, made.ldap),
             (self.tokens, made.tokens),
+            (self.history, made.history),
         ]
         changes += [
             (provider, made.listeners[name])
@@ -93,13 +96,14 @@ class _Made:
     """What a configuration says to each room."""
 
     def __init__(self, configuration: Configuration, disk: IDisk) -> None:
-        self.realm: RealmSettings = rooms.realm(configuration)
+        self.realm: RealmSettings = rooms.realm(configuration, disk)
         self.store: StoreSettings = rooms.store(configuration)
         self.delivery: DeliverySettings = rooms.delivery(configuration, disk)
         self.dns: DnsSettings = rooms.dns(configuration)
         self.tls: TlsSettings = rooms.tls(configuration)
         self.ldap: LdapSettings = rooms.ldap(configuration, disk)
         self.tokens: TokenSettings = rooms.tokens(configuration, disk)
+        self.history: HistorySettings = rooms.history(configuration)
         self.listeners: dict[str, Any] = {
             each.name: rooms.LISTENERS[each.service](configuration, each)
             for each in _open(configuration)

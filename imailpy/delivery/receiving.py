@@ -47,10 +47,11 @@ def ordered_id(now: float, token: str) -> str:
             every millisecond.
     """
     number = int(now * 1000)
-    digits = "".join(
-        [_PAIRS[number >> shift & 1023] for shift in (30, 20, 10, 0)]
+    return (
+        f"{_DIGITS[number >> 40 & 31]}{_PAIRS[number >> 30 & 1023]}"
+        f"{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}"
+        f"{_PAIRS[number & 1023]}{token[:11]}"
     )
-    return f"{_DIGITS[number >> 40 & 31]}{digits}{token[:11]}"
 
 
 @implementer(IReceiver)
@@ -76,16 +77,18 @@ class Receiver:
         return ordered_id(self._world.clock.now(), self._world.random.token())
 
     def begin(self, transaction: Transaction) -> Receiving:
-        return Receiving(
-            Doors(
-                self._world,
-                self._settings.current,
-                self._store,
-                self._router,
-                self._journal,
-                transaction,
-                self._repeats,
-            )
+        return Receiving(self.doors(transaction))
+
+    def doors(self, transaction: Transaction) -> Doors:
+        """What a transaction is accepted with."""
+        return Doors(
+            self._world,
+            self._settings.current,
+            self._store,
+            self._router,
+            self._journal,
+            transaction,
+            self._repeats,
         )
 
 

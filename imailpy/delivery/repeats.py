@@ -40,19 +40,18 @@ class Repeats:
     def first(self, client: str, body: IBody) -> str | None:
         """Give the delivery id of the first copy; None for a new message."""
         key = _key(client, body)
-        if key is None:
+        return None if key is None else self._found(key)
+
+    def _found(self, key: Key) -> str | None:
+        seen = self._seen.get(key)
+        if seen is None or self._clock.monotonic() - seen[0] > REMEMBERED_S:
             return None
-        then, delivery_id = self._seen.get(key, (0.0, ""))
-        if not delivery_id:
-            return None
-        if self._clock.monotonic() - then > REMEMBERED_S:
-            return None
-        return delivery_id
+        return seen[1]
 
     def accepted(self, client: str, body: IBody, delivery_id: str) -> None:
         """Remember a message; the first copy's id stays."""
         key = _key(client, body)
-        if key is None or self.first(client, body) is not None:
+        if key is None or self._found(key) is not None:
             return
         self._seen[key] = (self._clock.monotonic(), delivery_id)
         self._seen.move_to_end(key)

@@ -246,13 +246,14 @@ class IBatchThread(Interface):
     Nobody waits on purpose: a batch is what came during the previous one.
     """
 
-    def submit(item: Any) -> Awaitable[Any]:
+    def submit(item: Any, done: Callable[[Any], object]) -> None:
         """
         Hand in one item.
 
-        Returns:
-            What `process` gave for it, in the reactor thread; a returned
-            exception is raised.
+        Args:
+            done: Called in the reactor thread with what `process` gave for
+                it, an exception perhaps. It is no Deferred: one would cost
+                every message more than the call.
         """
 
     def stop() -> Awaitable[None]:

@@ -4,6 +4,7 @@ The words: values that every room knows.
 Nothing here acts; each class says one thing that mail people say.
 """
 
+from imailpy.mail.ban import Ban
 from imailpy.mail.credentials import (
     Credentials,
     PasswordCredentials,
@@ -18,11 +19,13 @@ from imailpy.mail.facts import Client
 from imailpy.mail.flags import SystemFlag
 from imailpy.mail.path import NULL_PATH, Path
 from imailpy.mail.reply import Reply
+from imailpy.mail.signs import Sign
 from imailpy.mail.uidset import UidSet
 
 __all__ = [
     "ACCEPTED",
     "NULL_PATH",
+    "Ban",
     "Client",
     "Credentials",
     "Decision",
@@ -35,6 +38,7 @@ __all__ = [
     "Reply",
     "ScramSecret",
     "Secret",
+    "Sign",
     "SystemFlag",
     "TokenCredentials",
     "UidSet",

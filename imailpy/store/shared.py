@@ -113,6 +113,11 @@ class SharedMailbox:
                 return found[:most]
         return found
 
+    def holds(self, uid: int) -> bool:
+        """Whether a UID is here."""
+        at = bisect_left(self.uids, uid)
+        return at < len(self.uids) and self.uids[at] == uid
+
     def at_hand(
         self, here: Sequence[int]
     ) -> tuple[Sequence[int], Sequence[str], Sequence[int]]:

@@ -9,6 +9,7 @@ from threading import Condition, Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -16,6 +17,8 @@ from imailpy.errors import QueueFull
 from imailpy.interfaces.world import IBatchThread, IPool, IThreads
 
 T = TypeVar("T")
+
+_log = Logger()
 
 
 def _settle(done: Sequence[tuple[Deferred[Any], Any]]) -> None:
@@ -27,7 +30,18 @@ def _settle(done: Sequence[tuple[Deferred[Any], Any]]) -> None:
             waiting.callback(result)
 
 
-_Entry = tuple[Any, Deferred[Any]]
+# An item, and who is told what came of it.
+_Entry = tuple[Any, Callable[[Any], object]]
+
+
+def _tell(told: Sequence[tuple[Callable[[Any], object], Any]]) -> None:
+    """Give the results of a batch to those who handed it in."""
+    for done, result in told:
+        try:
+            done(result)
+        except Exception:
+            # One that fails must not cost the others their answer.
+            _log.failure("a result could not be taken")
 
 
 @implementer(IBatchThread)
@@ -66,16 +80,14 @@ class RealBatchThread:
         self._thread = Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, item: Any) -> Deferred[Any]:
+    def submit(self, item: Any, done: Callable[[Any], object]) -> None:
         if self._stopping:
             raise ValueError("the thread was stopped")
-        waiting: Deferred[Any] = Deferred()
-        self._pending.append((item, waiting))
+        self._pending.append((item, done))
         if len(self._pending) == 1:
             self._seen = 0
             self._since = self._reactor.seconds()
             self._reactor.callLater(0, self._turn_ends)
-        return waiting
 
     def stop(self) -> Deferred[None]:
         if not self._stopping:
@@ -131,10 +143,10 @@ class RealBatchThread:
         except BaseException as error:  # given on, whatever it is
             results = [error] * len(batch)
         self._reactor.callFromThread(
-            _settle,
+            _tell,
             [
-                (waiting, result)
-                for (_, waiting), result in zip(batch, results, strict=True)
+                (done, result)
+                for (_, done), result in zip(batch, results, strict=True)
             ],
         )
 

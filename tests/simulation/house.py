@@ -215,10 +215,13 @@ class House:
     async def _make_people(self) -> None:
         operations = self.server.operations
         with suppress(ObjectExists):
-            await operations.domain_add(DOMAIN)
+            await operations.perform("domain.add", {"name": DOMAIN})
         for user in USERS:
             with suppress(ObjectExists):
-                await operations.account_add(user, PASSWORD, scram=False)
+                await operations.perform(
+                    "account.add",
+                    {"address": user, "password": PASSWORD, "scram": False},
+                )
 
     def _write_log(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()

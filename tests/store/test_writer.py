@@ -235,7 +235,7 @@ class GroupTests(Case):
         [result] = self.store.writer.process([job])
         opened = self.open()
         self.assertEqual(list(opened.uids), [1])
-        done.callback(result)
+        done(result)
         self.assertEqual(list(opened.uids), [1])
 
 

@@ -81,15 +81,13 @@ class InlineBatch:
         self._threads = threads
         self._process = process
         self._most = most
-        self._waiting: deque[tuple[Any, Deferred[Any]]] = deque()
+        self._waiting: deque[tuple[Any, Callable[[Any], object]]] = deque()
         self._working = False
 
-    def submit(self, item: Any) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
+    def submit(self, item: Any, done: Callable[[Any], object]) -> None:
         self._waiting.append((item, done))
         if not self._threads.held:
             self.go()
-        return done
 
     def go(self) -> None:
         if self._working:
@@ -105,10 +103,7 @@ class InlineBatch:
                 except Exception as error:
                     results = [error] * count
                 for (_, done), result in zip(batch, results, strict=True):
-                    if isinstance(result, BaseException):
-                        done.errback(Failure(result))
-                    else:
-                        done.callback(result)
+                    done(result)
         finally:
             self._working = False
 

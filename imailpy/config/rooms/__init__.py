@@ -7,13 +7,14 @@ A reload makes them anew; `providers` hands them out.
 from imailpy.config.rooms.delivery import delivery
 from imailpy.config.rooms.elsewhere import ldap, tokens
 from imailpy.config.rooms.listeners import LISTENERS, imap, pop3, smtp
-from imailpy.config.rooms.machine import dns, store, tls
+from imailpy.config.rooms.machine import dns, history, store, tls
 from imailpy.config.rooms.realm import realm
 
 __all__ = [
     "LISTENERS",
     "delivery",
     "dns",
+    "history",
     "imap",
     "ldap",
     "pop3",

@@ -26,7 +26,14 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.defence import (
+    Access,
+    Bans,
+    Harvest,
+    Stress,
+)
 from imailpy.config.schema.elsewhere import Ldap, Oidc
+from imailpy.config.schema.explaining import History
 from imailpy.config.schema.machine import (
     Certificate,
     Log,
@@ -50,12 +57,16 @@ from imailpy.config.schema.taking import (
 )
 
 __all__ = [
+    "Access",
+    "Bans",
     "BareLineEnds",
     "Certificate",
     "Configuration",
     "Delivery",
     "Dns",
+    "Harvest",
     "Hello",
+    "History",
     "Hop",
     "Imap",
     "Ldap",
@@ -78,6 +89,7 @@ __all__ = [
     "SmartHost",
     "Smtp",
     "Storage",
+    "Stress",
     "Submission",
     "Tls",
 ]
@@ -102,7 +114,13 @@ class Configuration:
     )
     smtp: Smtp = section(Smtp)
     relay: Relay = section(Relay)
+    access: dict[str, Access] = field(
+        factory=dict, metadata={"doc": Access.__doc__, "key": "smtp"}
+    )
+    bans: Bans = section(Bans)
     limits: Limits = section(Limits)
+    harvest: Harvest = section(Harvest)
+    stress: Stress = section(Stress)
     login: Login = section(Login)
     oidc: Oidc = section(Oidc)
     ldap: Ldap = section(Ldap)
@@ -114,6 +132,7 @@ class Configuration:
     imap: Imap = section(Imap)
     pop3: Pop3 = section(Pop3)
     log: Log = section(Log)
+    history: History = section(History)
     metrics: Metrics = section(Metrics)
     file: str = field(default="imailpy.toml", init=False, eq=False)
     lines: LineMap = field(factory=LineMap, init=False, eq=False, repr=False)

@@ -64,7 +64,7 @@ class DataBegins:
 @frozen
 class BodyChunk:
     """
-    A piece of the message, at most 64 KB, dots unstuffed.
+    A piece of the message, 64 KB and a few octets at most, dots unstuffed.
 
     Needs no answer: the next event may be asked for at once.
     """

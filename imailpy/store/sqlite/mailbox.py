@@ -260,7 +260,7 @@ class SqliteMailbox(SharedMailbox):
 
     async def body(self, uid: int) -> IBody | None:
         row = self._ahead.pop(uid, None)
-        if row is not None and not self.present(UidSet.of(uid)):
+        if row is not None and not self.holds(uid):
             return None
         if row is None:
             row = self._read_bodies(uid)

@@ -41,6 +41,7 @@ from imailpy.store.spool import Spool, SpooledBody
 from imailpy.store.sqlite.accept_jobs import accept
 from imailpy.store.sqlite.account import SqliteAccountMail
 from imailpy.store.sqlite.audit import audit
+from imailpy.store.sqlite.bans import SqliteBans
 from imailpy.store.sqlite.connections import Connections
 from imailpy.store.sqlite.directory import SqliteDirectory
 from imailpy.store.sqlite.faults import FlushFailed, is_flush, translated
@@ -150,6 +151,7 @@ class SqliteStore:
         )
         self.directory = SqliteDirectory(self)
         self.queue = SqliteQueue(self)
+        self.bans = SqliteBans(self)
         self._boxes: WeakValueDictionary[int, SqliteMailbox] = (
             WeakValueDictionary()
         )
@@ -214,10 +216,11 @@ class SqliteStore:
         for body in held:
             body.hold()
         # Who waits may give up; what the writer did is taken note of all the
-        # same, so the two are not one Deferred.
+        # same.
         waiting: Deferred[Any] = Deferred()
-        working: Any = self._batch.submit(job)
-        working.addBoth(self._answer, waiting, held)
+        self._batch.submit(
+            job, lambda result: self._answer(result, waiting, held)
+        )
         return waiting
 
     def _answer(
@@ -227,12 +230,15 @@ class SqliteStore:
         try:
             if isinstance(result, Done):
                 result = self._settled(result)
-        except BaseException:  # given on, whatever it is
-            result = Failure()
+        except BaseException as error:  # given on, whatever it is
+            result = error
         for body in held:
             body.let_go()
-        if not waiting.called:
-            # A Failure calls the errbacks.
+        if waiting.called:
+            return
+        if isinstance(result, BaseException):
+            waiting.errback(Failure(result))
+        else:
             waiting.callback(result)
 
     async def work(

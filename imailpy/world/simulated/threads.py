@@ -39,18 +39,16 @@ class SimulatedBatchThread:
         self._threads = threads
         self._process = process
         self._most = most
-        self._waiting: deque[tuple[Any, Deferred[Any]]] = deque()
+        self._waiting: deque[tuple[Any, Callable[[Any], object]]] = deque()
         self._busy = False
         self._stopping = False
         self._stopped: Deferred[None] = Deferred()
 
-    def submit(self, item: Any) -> Deferred[Any]:
+    def submit(self, item: Any, done: Callable[[Any], object]) -> None:
         if self._stopping:
             raise ValueError("the thread was stopped")
-        waiting: Deferred[Any] = Deferred()
-        self._waiting.append((item, waiting))
+        self._waiting.append((item, done))
         self._begin()
-        return waiting
 
     def stop(self) -> Deferred[None]:
         self._stopping = True
@@ -75,16 +73,19 @@ class SimulatedBatchThread:
             raise
         except BaseException as error:  # given on, whatever it is
             results = [error] * len(batch)
-        done = [
-            (waiting, result)
-            for (_, waiting), result in zip(batch, results, strict=True)
+        told = [
+            (done, result)
+            for (_, done), result in zip(batch, results, strict=True)
         ]
-        self._threads.later(self._finish, done)
+        self._threads.later(self._finish, told)
 
-    def _finish(self, done: Sequence[tuple[Deferred[Any], Any]]) -> None:
+    def _finish(
+        self, told: Sequence[tuple[Callable[[Any], object], Any]]
+    ) -> None:
         self._busy = False
         self._begin()
-        _settle(done)
+        for done, result in told:
+            done(result)
 
 
 @implementer(IPool)

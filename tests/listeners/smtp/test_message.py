@@ -11,6 +11,7 @@ from imailpy.interfaces.realm import IGate, IRealm
 from imailpy.listeners.smtp import SmtpSettings
 from imailpy.listeners.smtp.message import one_reply
 from imailpy.mail import ACCEPTED, Path, Reply
+from imailpy.protocol.smtp.body import PIECE_OCTETS
 from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
 from tests.listeners.smtp.serving import ENVELOPE, MESSAGE, Serving
 from tests.protocol.smtp.driving import codes
@@ -146,7 +147,7 @@ class TakenTests(SynchronousTestCase):
             talker.say(piece)
         self.assertEqual(codes(talker.say(b".\r\n")), [250])
         (receiving,) = serving.receiver.messages
-        self.assertLessEqual(receiving.largest, 64 * 1024)
+        self.assertLessEqual(receiving.largest, PIECE_OCTETS)
 
 
 class RefusedTests(SynchronousTestCase):
