@@ -251,6 +251,18 @@ class LoginCancelled(LoginRefused):
         return Reply(501, self.public, self.enhanced_status)
 
 
+class ProcessFailed(MailError):
+    """A process ended without an answer."""
+
+
+class Stuck(BaseException):
+    """
+    A call was ended by the watchdog.
+
+    No `except Exception` of the code that is stuck catches it.
+    """
+
+
 class HistoryUnavailable(MailError):
     """The decision history is switched off, or cannot be read just now."""
 

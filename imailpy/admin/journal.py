@@ -87,9 +87,11 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
 
 # The last word of an event -> its level; all others are information.
 _LEVELS = {
+    "begun": LogLevel.warn,
     "bug": LogLevel.error,
     "failed": LogLevel.error,
     "busy": LogLevel.warn,
+    "disabled": LogLevel.error,
     "reload_refused": LogLevel.warn,
     "unavailable": LogLevel.warn,
     "unsendable": LogLevel.warn,
@@ -99,6 +101,9 @@ _LEVELS = {
 
 def level_of(event: str) -> Any:
     """Give the level of an event by its name."""
+    if event == "policy.refused":
+        # Ours, not a peer's.
+        return LogLevel.error
     return _LEVELS.get(event.rpartition(".")[2], LogLevel.info)
 
 

@@ -86,10 +86,12 @@ def _add_groups() -> None:
         accounts,
         aliases,
         bans,
+        check,
         configs,
         domains,
         explaining,
         logins,
+        policies,
         queues,
         server,
     )
@@ -98,12 +100,14 @@ def _add_groups() -> None:
         accounts,
         aliases,
         bans,
+        check,
         configs,
         domains,
         queues,
         explaining,
         logins,
         server,
+        policies,
     ):
         module.add_to(main)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
-from imailpy.config import elsewhere
+from imailpy.config import elsewhere, relaying
 from imailpy.config.fields import domain
 from imailpy.config.lines import KeyPath
 from imailpy.config.listeners import USUAL, Listener, listeners
@@ -22,8 +22,7 @@ from imailpy.config.schema import (
     Service,
 )
 from imailpy.config.walk import values
-from imailpy.policy.networks import Networks
-from imailpy.policy.settings import AccessMode, RelayPolicy
+from imailpy.policy.settings import AccessMode
 
 Wrong = Iterator[tuple[KeyPath, str]]
 Check = Callable[[Configuration], Wrong]
@@ -34,7 +33,6 @@ ACCESS_SERVICES = (
     "managesieve",
     "web",
 )
-_EVERYTHING = {4: "all of IPv4", 6: "all of IPv6"}
 
 
 def every_value(configuration: Configuration) -> Wrong:
@@ -52,25 +50,6 @@ def every_value(configuration: Configuration) -> Wrong:
             wrong = each(element)
             if wrong is not None:
                 yield (*path, at), f"element {at + 1} of {path[-1]}: {wrong}"
-
-
-def allow_lists(configuration: Configuration) -> Wrong:
-    """Nobody lists the whole internet, be it in two halves."""
-    for section, name, texts in (
-        ("relay", "addresses", configuration.relay.addresses),
-        ("limits", "exempt", configuration.limits.exempt),
-        ("bans", "exempt", configuration.bans.exempt),
-    ):
-        try:
-            covered = Networks.parse(texts).covers_everything()
-        except ValueError:
-            continue
-        if covered is not None:
-            yield (
-                (section, name),
-                f"the entries together are {_EVERYTHING[covered]}; list the "
-                "networks that are meant",
-            )
 
 
 def access(configuration: Configuration) -> Wrong:
@@ -100,23 +79,6 @@ def failures(configuration: Configuration) -> Wrong:
                 ("login", name),
                 "wants three numbers: for an address, a /26, a /21",
             )
-
-
-def relay(configuration: Configuration) -> Wrong:
-    """A list and a policy that does not look at it are a mistake."""
-    settings = configuration.relay
-    if settings.policy is RelayPolicy.ADDRESSES and not settings.addresses:
-        yield (
-            ("relay", "policy"),
-            'policy "addresses" has no addresses; list some, or write '
-            'policy = "none"',
-        )
-    if settings.policy is RelayPolicy.NONE and settings.addresses:
-        yield (
-            ("relay", "addresses"),
-            'policy "none" does not look at addresses; write policy = '
-            '"addresses", or remove them',
-        )
 
 
 def listener_tables(configuration: Configuration) -> Wrong:
@@ -195,6 +157,8 @@ def next_hops(configuration: Configuration) -> Wrong:
     shown on the way."""
     delivery = configuration.delivery
     yield from _hop(("delivery", "smart_host"), delivery.smart_host)
+    for name, onward in configuration.relay.domains.items():
+        yield from _hop(("relay", "domains", name), onward)
     for name, route in delivery.routes.items():
         path = ("delivery", "routes", name)
         wrong = domain(name.removeprefix("."))
@@ -239,10 +203,13 @@ def _open(configuration: Configuration) -> Iterator[Listener]:
 # Those that look at several settings together, and at which sections: one
 # that lost a setting to a complaint is not complained about for its lack.
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
-    (frozenset({"relay", "limits", "bans"}), allow_lists),
+    (frozenset({"relay", "limits", "bans", "spoof"}), relaying.allow_lists),
     (frozenset({"access"}), access),
     (frozenset({"login"}), failures),
-    (frozenset({"relay"}), relay),
+    (frozenset({"relay"}), relaying.relay),
+    (frozenset({"relay"}), relaying.understood),
+    (frozenset({"relay", "listeners"}), relaying.open_listeners),
+    (frozenset({"relay", "delivery", "server"}), relaying.domains),
     (frozenset({"listeners"}), listener_tables),
     (frozenset({"listeners"}), listener_logins),
     (frozenset({"listeners"}), listener_ports),

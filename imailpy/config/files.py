@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imailpy.config import relaying
 from imailpy.config.access import read_list
 from imailpy.config.checks import CHECKS, every_value
 from imailpy.config.complaint import Complaint, ConfigError
@@ -97,12 +98,19 @@ def _named_files(
     for service, access in configuration.access.items():
         if access.file:
             yield from _access_file(("access", service, "file"), access, disk)
+    policy = configuration.policy
+    for key, named in (("file", policy.file), ("tests", policy.tests)):
+        if named:
+            yield from _file(("policy", key), named, disk, False)
     delivery = configuration.delivery
     hops: list[tuple[KeyPath, str]] = [
         (("delivery", "smart_host"), delivery.smart_host.password_file)
     ]
     for name, route in delivery.routes.items():
         hops.append((("delivery", "routes", name), route.password_file))
+    for name, onward in configuration.relay.domains.items():
+        hops.append((("relay", "domains", name), onward.password_file))
+    yield from relaying.files(configuration, disk)
     for path, file in hops:
         if file:
             yield from _file((*path, "password_file"), file, disk, True)

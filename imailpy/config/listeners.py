@@ -20,6 +20,8 @@ class Listener:
         port: 0 for any free one.
         auth: Whether users can sign in.
         plaintext_auth: Whether they can without TLS.
+        open_relay: Whether relay policy `anyone` may hold here although it
+            can be reached from outside.
         optional: Whether the server starts without it when its port is taken.
     """
 
@@ -32,6 +34,7 @@ class Listener:
     auth: bool
     plaintext_auth: bool = False
     optional: bool = False
+    open_relay: bool = False
 
 
 _STARTTLS, _IMPLICIT = ListenerTls.STARTTLS, ListenerTls.IMPLICIT

@@ -19,6 +19,7 @@ from imailpy.delivery.routing import Route, Router
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.delivery.stamps import (
     final,
+    mark_fields,
     received,
     trace,
     trace_fields,
@@ -99,6 +100,8 @@ class Planning:
                 continue
             junk = decision.verdict is Verdict.QUARANTINE
             plan.take(place, recipient, route, junk)
+            for each in decision.marks:
+                plan.marks.setdefault(each)
         return plan
 
     async def _refusal(self, plan: Plan, route: Route) -> Reply | None:
@@ -140,7 +143,7 @@ class Promise:
                 self._now,
                 await doors.key(),
             )
-            self._stamp += self._repeat_mark()
+            self._stamp += self._repeat_mark() + mark_fields(plan.marks)
             copies = list(plan.copies.values())
             done = await self._deposit(copies)
             self._tell(done)

@@ -12,7 +12,7 @@ from attrs import define, field
 from imailpy.delivery.boxes import INBOX, JUNK
 from imailpy.delivery.routing import LocalPlace, Route
 from imailpy.interfaces.queue import QueuedRecipient
-from imailpy.mail import Decision, Path, Recipient, Reply, Verdict
+from imailpy.mail import Decision, Mark, Path, Recipient, Reply, Verdict
 
 _REFUSED = Reply(550, "Refused", "5.7.1")
 _DEFERRED = Reply(451, "Try again later", "4.7.1")
@@ -47,6 +47,7 @@ class Plan:
         queued_for: Places of recipients with something queued.
         discarded: Places of those whose mail is (also) thrown away.
         traces: Marks of aliases that send it on to the outside.
+        marks: What the realm wants written on the message, each once.
     """
 
     replies: dict[int, Reply] = field(factory=dict)
@@ -55,6 +56,7 @@ class Plan:
     queued_for: set[int] = field(factory=set)
     discarded: set[int] = field(factory=set)
     traces: set[str] = field(factory=set)
+    marks: dict[Mark, None] = field(factory=dict)
 
     def refuse(self, place: int, decision: Decision) -> None:
         """The realm refused this recipient."""

@@ -10,6 +10,7 @@ A connection has one gate; the gate is asked at each stage and gives a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from enum import Enum
 
 from attrs import frozen
 from zope.interface import Attribute, Interface
@@ -131,6 +132,27 @@ class IRealm(Interface):
 
     def gate(client: Client) -> IGate:
         """Make the gate of a new connection."""
+
+
+class Known(Enum):
+    """Whether a recipient of somebody else's domain exists."""
+
+    YES = "yes"
+    NO = "no"
+    # It cannot be told just now.
+    UNKNOWN = "unknown"
+
+
+class IRecipientCheck(Interface):
+    """Who can tell whether a domain of others has a recipient."""
+
+    def known(path: Path) -> Awaitable[Known]:
+        """
+        Whether an address exists.
+
+        Never raises: what cannot be told is `UNKNOWN`. Bounded in time, in
+        memory and in what it asks at once.
+        """
 
 
 @frozen

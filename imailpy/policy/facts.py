@@ -7,18 +7,19 @@ a stage hold those of the stages before it as far as somebody asked for them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from enum import Enum
 from typing import Protocol
 
 from attrs import field, frozen
 
-from imailpy.interfaces.realm import IAvatar, Standing
+from imailpy.interfaces.realm import IAvatar, Known, Standing
 from imailpy.mail import Ban, Client, MailParameters, Path, Recipient
 
 # Services whose clients are users that must sign in before they send.
 SUBMISSION = "submission"
 LMTP = "lmtp"
+_NOBODY_KNOWS: Mapping[str, KnowsRecipients] = {}
 
 
 class MailDomain(Enum):
@@ -36,6 +37,32 @@ class Lookups(Protocol):
     def mail_domain(self, name: str) -> Awaitable[MailDomain]:
         """Whether mail to a domain can go anywhere; never raises."""
         ...
+
+
+class KnowsRecipients(Protocol):
+    """Who can tell whether a domain of others has a recipient."""
+
+    def known(self, path: Path) -> Awaitable[Known]:
+        """Whether it exists; never raises."""
+        ...
+
+
+@frozen
+class SenderStanding:
+    """
+    What a reverse-path is to us, as far as a check needs to know.
+
+    Attributes:
+        local: Its domain is ours.
+        exists: Somebody has the address: an account, an alias, or a box of
+            one of them; a catch-all is nobody.
+    """
+
+    local: bool = False
+    exists: bool = False
+
+
+UNKNOWN_SENDER = SenderStanding()
 
 
 @frozen
@@ -88,6 +115,8 @@ class Session:
         tls: Protocol and cipher, None for plain text.
         avatar: Who has signed in.
         lookups: None where nothing can be looked up.
+        onward: Who knows recipients of domains that we take mail for, by
+            the name of the check.
     """
 
     client: Client
@@ -95,6 +124,7 @@ class Session:
     tls: str | None = None
     avatar: IAvatar | None = None
     lookups: Lookups | None = None
+    onward: Mapping[str, KnowsRecipients] = _NOBODY_KNOWS
 
     @property
     def is_submission(self) -> bool:
@@ -110,6 +140,7 @@ class MailFacts:
     Attributes:
         sender_owned: The avatar may send as `reverse_path`; nobody else has
             that very address.
+        sender: What the reverse-path is to us, where nobody has signed in.
         rate: Messages of its address in this minute; 0: nobody counts.
     """
 
@@ -118,6 +149,7 @@ class MailFacts:
     parameters: MailParameters = field(factory=MailParameters)
     sender_owned: bool = False
     rate: int = 0
+    sender: SenderStanding = UNKNOWN_SENDER
 
 
 @frozen

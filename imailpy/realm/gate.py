@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from zope.interface import implementer
 
 from imailpy.errors import DirectoryUnavailable
@@ -15,6 +16,7 @@ from imailpy.mail import (
     Credentials,
     Decision,
     MailParameters,
+    Mark,
     Path,
     Recipient,
     ScramSecret,
@@ -24,6 +26,7 @@ from imailpy.mail import (
 from imailpy.policy.access import banned
 from imailpy.policy.facts import (
     LMTP,
+    UNKNOWN_SENDER,
     Authorship,
     ConnectFacts,
     DataFacts,
@@ -31,6 +34,7 @@ from imailpy.policy.facts import (
     MailFacts,
     MessageFacts,
     RcptFacts,
+    SenderStanding,
     Session,
 )
 from imailpy.policy.pipeline import settle
@@ -50,13 +54,14 @@ UNKNOWN = "recipient.unknown"
 class _Transaction:
     """What a transaction keeps until it is over."""
 
-    __slots__ = ("accepted", "book", "facts", "standings")
+    __slots__ = ("accepted", "book", "facts", "marks", "standings")
 
     def __init__(self, book: Rulebook, facts: MailFacts) -> None:
         self.book = book
         self.facts = facts
         self.accepted = 0
         self.standings: dict[Path, Standing] = {}
+        self.marks: tuple[Mark, ...] = ()
 
 
 @implementer(IGate)
@@ -185,6 +190,7 @@ class Gate:
                     self._realm.directory, self.avatar, reverse_path
                 )
             )
+            sender = await self._sender(book, reverse_path)
         except DirectoryUnavailable as error:
             return self._told(
                 "mail", str(reverse_path), _cannot_tell("mail", book, error)
@@ -195,12 +201,14 @@ class Gate:
             parameters,
             sender_owned=owned,
             rate=self._rate(book),
+            sender=sender,
         )
         decision = await book.mail.decide(
             facts, self.record.asked("mail", facts)
         )
         if not decision.refuses:
             self._transaction = _Transaction(book, facts)
+            self._transaction.marks = decision.marks
         return self._told("mail", str(reverse_path), decision)
 
     async def rcpt(self, recipient: Recipient) -> Decision:
@@ -228,6 +236,8 @@ class Gate:
         if not decision.refuses:
             transaction.accepted += 1
             transaction.standings[path] = standing
+            if decision.marks:
+                transaction.marks += decision.marks
         elif decision.rule == UNKNOWN and self.avatar is None:
             await self._missed(harvest)
         return self._told("rcpt", str(path), decision)
@@ -268,6 +278,11 @@ class Gate:
             )
             decisions.append(_harder(of_all, each))
         settled = settle(decisions, self.client.service == LMTP)
+        marks = transaction.marks + of_all.marks
+        if marks:
+            settled = [
+                evolve(each, marks=marks + each.marks) for each in settled
+            ]
         for recipient, decision in zip(recipients, settled, strict=True):
             self._told("data", str(recipient.forward_path), decision)
         return settled
@@ -288,7 +303,9 @@ class Gate:
         if self._counted:
             self._counted = False
             self._realm.connections.leave(self.client)
-            self._realm.stress.look()
+            # One that goes can only end it.
+            if self._realm.stress.on:
+                self._realm.stress.look()
 
     # Inside
 
@@ -339,8 +356,15 @@ class Gate:
                 self._tls,
                 self.avatar,
                 self._realm.lookups,
+                self._realm.recipient_checks,
             )
         return self._session
+
+    async def _sender(self, book: Rulebook, path: Path) -> SenderStanding:
+        """What a stranger's reverse-path is to us, if anybody asks."""
+        if self.avatar is not None or not book.asks_sender:
+            return UNKNOWN_SENDER
+        return await self._realm.senders.standing(path, book.asks_sender_user)
 
     def _state(self) -> tuple[str | None, str | None, str | None]:
         """HELO, TLS and user, for the record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -14,7 +15,12 @@ from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.journal import IJournal
-from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
+from imailpy.interfaces.realm import (
+    IAvatar,
+    IRealm,
+    IRecipientCheck,
+    IRecipients,
+)
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
@@ -33,9 +39,12 @@ from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.senders import Senders
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.slowing import Slowing
 from imailpy.realm.stress import Stress
+
+_NO_CHECKS: Mapping[str, IRecipientCheck] = {}
 
 
 @implementer(IRealm)
@@ -49,6 +58,8 @@ class Realm:
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         elsewhere: Directories and issuers that know our users.
+        recipient_checks: Who knows recipients of domains that we take mail
+            for, by the name of the check: `call-ahead` ...
         pipeline: The checks, in their order.
         history: Is told what was decided; None: nobody is.
         bans: Where bans outlive us; None: nowhere.
@@ -64,6 +75,7 @@ class Realm:
         *,
         resolver: IResolver | None = None,
         elsewhere: Elsewhere | None = None,
+        recipient_checks: Mapping[str, IRecipientCheck] = _NO_CHECKS,
         pipeline: Pipeline = STANDARD,
         history: IHistory | None = None,
         bans: IBans | None = None,
@@ -75,6 +87,10 @@ class Realm:
         self.recipients = recipients
         self.journal = journal
         self.books = Rulebooks(pipeline, settings)
+        self.recipient_checks = recipient_checks
+        self.senders = Senders(
+            directory, lambda: self.settings.current.box_delimiters
+        )
         self.connections = Connections()
         self._count(bans)
         self.lookups = (

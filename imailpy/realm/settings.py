@@ -13,6 +13,7 @@ from imailpy.policy.settings import (
     HarvestRules,
     PolicySettings,
 )
+from imailpy.realm.custom.settings import CustomPolicy
 
 
 @frozen
@@ -149,6 +150,7 @@ class RealmSettings:
         box_delimiters: Characters before the box in `user+box`.
         bans: Who is kept out for a time.
         stress: When strangers get less time.
+        custom: The policy in Python.
     """
 
     policy: PolicySettings = field(factory=PolicySettings)
@@ -156,6 +158,7 @@ class RealmSettings:
     box_delimiters: str = "+-"
     bans: BanSettings = field(factory=BanSettings)
     stress: StressSettings = field(factory=StressSettings)
+    custom: CustomPolicy = field(factory=CustomPolicy)
 
 
 def uncounted(settings: RealmSettings) -> RealmSettings:

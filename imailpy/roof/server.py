@@ -24,9 +24,10 @@ from imailpy.admin.journal import Journal, StreamSink
 from imailpy.admin.meters import Meters, site
 from imailpy.admin.operations import Operations, ServerDoors
 from imailpy.admin.rehearsals import Rehearsals
-from imailpy.config import ConfigError, Configuration
+from imailpy.config import ConfigError, Configuration, rooms
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
+from imailpy.config.relaying import warnings
 from imailpy.config.schema import ListenerTls, LogLevel, Service
 from imailpy.delivery.service import Delivery
 from imailpy.dns.stub import Resolver
@@ -38,6 +39,8 @@ from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
+from imailpy.policy.settings import RecipientCheck
+from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.elsewhere import Elsewhere
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import CannotBind, Ports, in_order
@@ -45,6 +48,7 @@ from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
 _LAG_S = 2.0
+_IDLE_LAG_S = 60.0
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -154,9 +158,13 @@ class Server(TwistedService):
             self.journal,
             resolver=self.resolver,
             elsewhere=elsewhere,
+            recipient_checks={
+                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead
+            },
             history=self.history,
             bans=self.store.bans,
         )
+        self.policy = Keeper(world, self.journal, self.realm.books)
         self.operations = Operations(
             world,
             self.store,
@@ -204,9 +212,11 @@ class Server(TwistedService):
             facts=self.facts,
             wake_queue=self.delivery.runner.wake,
             realm=self.realm,
+            policy=self.policy,
         )
 
     async def _open(self) -> None:
+        await self.policy.begin(self.providers.realm.current.custom)
         if self._prepare is not None:
             await self._prepare(self.operations)
         await self.realm.bans.load()
@@ -220,6 +230,7 @@ class Server(TwistedService):
         self._listen_for_scrapers()
         self.delivery.start()
         self.ports.open(self._factory)
+        self._warn()
         self.journal.record(
             "server.started",
             version=imailpy.__version__,
@@ -229,16 +240,22 @@ class Server(TwistedService):
         )
 
     def _watch_lag(self) -> None:
-        """See how late the reactor is, every other second."""
+        """See how late the reactor is, often while somebody is there."""
         clock = self.world.clock
-        due = clock.monotonic() + _LAG_S
+        delay_s = _LAG_S if self.realm.connections.total else _IDLE_LAG_S
+        due = clock.monotonic() + delay_s
 
         def look() -> None:
             self.realm.stress.was_late(clock.monotonic() - due)
             self.realm.stress.look()
             self._watch_lag()
 
-        self._lag_watch = clock.call_later(_LAG_S, look)
+        self._lag_watch = clock.call_later(delay_s, look)
+
+    def _warn(self) -> None:
+        """Tell what is dangerous although it is allowed."""
+        for each in warnings(self.providers.configuration):
+            self.journal.record("config.warning", reason=str(each))
 
     def _listen_for_scrapers(self) -> None:
         metrics = self.providers.configuration.metrics
@@ -254,8 +271,8 @@ class Server(TwistedService):
         self._others.append(port)
 
     def _cannot_open(self, failure: Any) -> None:
-        if failure.check(CannotBind):
-            refused: CannotBind = failure.value
+        if failure.check(CannotBind, PolicyRefused):
+            refused: CannotBind | PolicyRefused = failure.value
             self.world.die(refused.exit_code, refused.private)
             return
         self.log.failure("the server cannot start", failure)
@@ -296,6 +313,7 @@ class Server(TwistedService):
         return made
 
     async def _stop(self) -> None:
+        self.policy.stop()
         factories, self._factories = self._factories, []
         others, self._others = self._others, []
         if self._lag_watch is not None:
@@ -319,6 +337,7 @@ class Server(TwistedService):
         return {
             "reactor_longest_ms": round(longest_ms, 1),
             "history_dropped": self.history.dropped,
+            **self.policy.figures(),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -330,6 +349,7 @@ class Server(TwistedService):
             "configuration": self.providers.configuration.file,
             "configuration_number": self.providers.realm.number,
             **self._figures(),
+            **self.policy.facts(),
             **self.history.figures(),
             "connections": sum(
                 len(factory.connections) for factory in self._factories
@@ -340,7 +360,7 @@ class Server(TwistedService):
 
     async def reload(self) -> int:
         """
-        Read the configuration again, all or nothing.
+        Read the configuration and the policy again, all or nothing.
 
         Raises:
             CannotReload: Nothing has changed, and why.
@@ -348,7 +368,10 @@ class Server(TwistedService):
         if self._reread is None:
             raise CannotReload("no file", "there is no file to read again")
         try:
-            self.providers.reload(self._reread())
+            configuration = self._reread()
+            policy = await self.policy.prepare(rooms.custom(configuration))
+            self.providers.reload(configuration)
+            self.policy.commit(policy)
         except ConfigError as error:
             self.journal.record("server.reload_refused", reason=str(error))
             raise CannotReload("configuration", str(error)) from None
@@ -356,6 +379,7 @@ class Server(TwistedService):
             self.journal.record("server.reload_refused", reason=str(error))
             raise CannotReload(str(error), str(error)) from None
         number = self.providers.realm.number
+        self._warn()
         self.journal.record("server.reloaded", number=number)
         return number
 

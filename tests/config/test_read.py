@@ -125,7 +125,8 @@ servers = {a = 1}
                 'imailpy.toml:14:1: [relay] "addresses" must be a list, not '
                 '"192.0.2.1"',
                 'imailpy.toml:15:1: [relay] "policy" must be one of none, '
-                'addresses, not "adresses". Did you mean "addresses"?',
+                "addresses, local-users, local-hosts, anyone, not "
+                '"adresses". Did you mean "addresses"?',
                 "imailpy.toml:17:24: [limits] element 2 of exempt must be "
                 "text in quotes, not 7",
                 'imailpy.toml:19:1: [hello] "smtp" must be text in quotes, '
@@ -260,11 +261,11 @@ class SenseTests(SynchronousTestCase):
             self.one(
                 PLAIN
                 + f"[relay]\npolicy = 'addresses'\naddresses = [{entries}]\n",
-                "the entries together are all of",
+                "all of IPv",
             )
             self.one(
                 PLAIN + f"[limits]\nexempt = [{entries}]\n",
-                "the entries together are all of",
+                "all of IPv",
             )
 
     def test_policy_and_list(self) -> None:

@@ -26,7 +26,7 @@ from tests.house.source import HOUSE, modules, room
 # Rooms that decide, and the rooms whose events are in the log.
 DECIDING = {"policy", "realm"}
 EVENT = re.compile(
-    r"(server|smtp|delivery|queue|dsn|imap|pop3|store|history|ban|stress)"
+    r"(server|smtp|delivery|queue|dsn|imap|pop3|store|history|ban|stress|policy)"
     r"\.[a-z_]+"
 )
 RULE = re.compile(r"(connect|hello|login|relay|recipient|submission)\.[a-z_]+")

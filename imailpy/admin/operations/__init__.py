@@ -12,10 +12,12 @@ from __future__ import annotations
 from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
 from imailpy.admin.operations.bans import Bans
+from imailpy.admin.operations.check import Check
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.logins import Logins
 from imailpy.admin.operations.past import Past
+from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
 from imailpy.admin.operations.server import TheServer
@@ -42,6 +44,8 @@ NOUNS = (
     Bans,
     Past,
     Policy,
+    Check,
+    Policies,
     TheServer,
 )
 

@@ -11,6 +11,7 @@ from imailpy.admin.operations.words import Plain
 from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
+from imailpy.realm.custom.keeper import Keeper
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.realm import Realm
 
@@ -28,12 +29,14 @@ class ServerDoors:
         facts: Name -> value of what `status` shows of the server.
         wake_queue: Have the queue looked at now.
         realm: Who decides.
+        policy: Keeps the policy in Python.
     """
 
     reload: Callable[[], Awaitable[int]]
     facts: Callable[[], dict[str, Plain]]
     wake_queue: Callable[[], None]
     realm: Realm | None = None
+    policy: Keeper | None = None
 
 
 @frozen

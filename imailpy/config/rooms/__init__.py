@@ -4,6 +4,7 @@ From the one configuration to each room's own few settings.
 A reload makes them anew; `providers` hands them out.
 """
 
+from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.delivery import delivery
 from imailpy.config.rooms.elsewhere import ldap, tokens
 from imailpy.config.rooms.listeners import LISTENERS, imap, pop3, smtp
@@ -12,6 +13,7 @@ from imailpy.config.rooms.realm import realm
 
 __all__ = [
     "LISTENERS",
+    "custom",
     "delivery",
     "dns",
     "history",

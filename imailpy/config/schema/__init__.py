@@ -26,6 +26,7 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.custom import Policy
 from imailpy.config.schema.defence import (
     Access,
     Bans,
@@ -42,6 +43,7 @@ from imailpy.config.schema.machine import (
     Storage,
     Tls,
 )
+from imailpy.config.schema.relaying import Relay, RelayDomain, Spoof
 from imailpy.config.schema.sending import (
     Delivery,
     Dns,
@@ -51,7 +53,6 @@ from imailpy.config.schema.sending import (
 )
 from imailpy.config.schema.taking import (
     Recipients,
-    Relay,
     Smtp,
     Submission,
 )
@@ -79,15 +80,18 @@ __all__ = [
     "Login",
     "Metrics",
     "Oidc",
+    "Policy",
     "Pop3",
     "Recipients",
     "Relay",
+    "RelayDomain",
     "Route",
     "Security",
     "Server",
     "Service",
     "SmartHost",
     "Smtp",
+    "Spoof",
     "Storage",
     "Stress",
     "Submission",
@@ -114,6 +118,7 @@ class Configuration:
     )
     smtp: Smtp = section(Smtp)
     relay: Relay = section(Relay)
+    spoof: Spoof = section(Spoof)
     access: dict[str, Access] = field(
         factory=dict, metadata={"doc": Access.__doc__, "key": "smtp"}
     )
@@ -126,6 +131,7 @@ class Configuration:
     ldap: Ldap = section(Ldap)
     submission: Submission = section(Submission)
     recipients: Recipients = section(Recipients)
+    policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)
     dns: Dns = section(Dns)
     hello: Hello = section(Hello)

@@ -44,6 +44,11 @@ class ListenerTable:
     plaintext_auth: bool | None = setting(
         "Whether a password may cross a connection without TLS.", None
     )
+    open_relay: bool | None = setting(
+        'Whether the relay policy "anyone" may hold here although others '
+        "than this machine can reach it.",
+        None,
+    )
 
 
 @frozen

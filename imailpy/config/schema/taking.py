@@ -9,7 +9,7 @@ from imailpy.config.fields import setting
 from imailpy.config.schema.choices import (
     BareLineEnds,
 )
-from imailpy.policy.settings import OverQuota, RelayPolicy
+from imailpy.policy.settings import OverQuota
 
 
 @frozen
@@ -62,26 +62,6 @@ class Smtp:
         "Received fields from which a message counts as looping.",
         50,
         check=f.within(10, 1000),
-    )
-
-
-@frozen
-class Relay:
-    """
-    Who may send to addresses that are not ours. Everybody must authenticate
-    before, except those whom the policy names.
-    """
-
-    policy: RelayPolicy = setting(
-        'none: nobody ("No mail relay"). addresses: the clients below '
-        '("Relay mail for addresses").',
-        RelayPolicy.NONE,
-    )
-    addresses: tuple[str, ...] = setting(
-        "Clients that may relay: addresses, networks, or address and mask.",
-        (),
-        each=f.network,
-        example=("192.0.2.0/24", "2001:db8::/32", "10.1.0.0 255.255.0.0"),
     )
 
 

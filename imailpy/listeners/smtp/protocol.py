@@ -78,8 +78,6 @@ class SmtpConnection(Connection):
     """
 
     engine: ServerSession
-    # How soon a client hears that there is stress now.
-    look_s = 15.0
 
     def __init__(
         self, shared: Shared, settings: SmtpSettings, gate: IGate
@@ -96,6 +94,8 @@ class SmtpConnection(Connection):
         self.welcomed = False
         self.octets = 0
         self.began_at = 0.0
+        # How soon it hears that there is stress now; not all in one turn.
+        self.look_s = 10.0 + gate.client.port % 100 / 10
         self._heard_once = False
         self._ended = False
         limits = settings.limits
