@@ -217,4 +217,5 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"delivery"}), next_hops),
     (frozenset({"oidc"}), elsewhere.oidc),
     (frozenset({"ldap"}), elsewhere.ldap),
+    (frozenset({"ldap", "relay"}), elsewhere.relay_domains),
 )

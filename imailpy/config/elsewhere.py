@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from imailpy.config.lines import KeyPath
 from imailpy.config.schema import Configuration
 from imailpy.config.schema.elsewhere import read_ldap_url
+from imailpy.policy.settings import RecipientCheck
 
 Wrong = Iterator[tuple[KeyPath, str]]
 
@@ -62,6 +63,18 @@ def ldap(configuration: Configuration) -> Wrong:
                 "ldaps://, or starttls = true",
             )
     yield from _extra("ldap", ("ldap", "urls"), "ldaptor")
+
+
+def relay_domains(configuration: Configuration) -> Wrong:
+    """Who asks the directory about recipients has one."""
+    if configuration.ldap.urls:
+        return
+    for name, told in configuration.relay.domains.items():
+        if told.recipients is RecipientCheck.LDAP:
+            yield (
+                ("relay", "domains", name, "recipients"),
+                'recipients = "ldap" needs urls in [ldap]',
+            )
 
 
 def _loopback(host: str) -> bool:

@@ -24,7 +24,10 @@ from imailpy.realm.checkers import PasswordChecker
 from imailpy.realm.http import Http
 from imailpy.realm.ldap.check import DirectoryChecker
 from imailpy.realm.ldap.people import People
-from imailpy.realm.ldap.recipients import DirectoryRecipients
+from imailpy.realm.ldap.recipients import (
+    DirectoryCheck,
+    DirectoryRecipients,
+)
 from imailpy.realm.ldap.settings import LdapSettings
 from imailpy.realm.logins import Logins
 from imailpy.realm.settings import LoginSettings
@@ -125,6 +128,10 @@ class Elsewhere:
         return DirectoryRecipients(
             local, self.people, self._directory, self._world.clock
         )
+
+    def recipient_check(self) -> DirectoryCheck:
+        """Give what tells of recipients of other people's domains."""
+        return DirectoryCheck(self.people, self._world.clock)
 
     async def stop(self) -> None:
         """Hang up."""

@@ -159,7 +159,8 @@ class Server(TwistedService):
             resolver=self.resolver,
             elsewhere=elsewhere,
             recipient_checks={
-                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead
+                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead,
+                RecipientCheck.LDAP.value: elsewhere.recipient_check(),
             },
             history=self.history,
             bans=self.store.bans,

@@ -14,7 +14,12 @@ from zope.interface import implementer
 
 from imailpy.errors import DirectoryUnavailable
 from imailpy.interfaces.directory import IDirectory
-from imailpy.interfaces.realm import IRecipients, Standing
+from imailpy.interfaces.realm import (
+    IRecipientCheck,
+    IRecipients,
+    Known,
+    Standing,
+)
 from imailpy.interfaces.world import IClock
 from imailpy.mail import Path
 from imailpy.realm.ldap.accounts import Accounts
@@ -82,3 +87,36 @@ class DirectoryRecipients:
         while len(self._unknown) > MOST_UNKNOWN:
             self._unknown.popitem(last=False)
         return False
+
+
+@implementer(IRecipientCheck)
+class DirectoryCheck:
+    """
+    Tells whether the directory has a recipient of somebody else's domain.
+
+    What it said is known for a minute.
+    """
+
+    def __init__(self, people: People, clock: IClock) -> None:
+        self._people = people
+        self._clock = clock
+        self._told: OrderedDict[str, tuple[float, Known]] = OrderedDict()
+
+    async def known(self, path: Path) -> Known:
+        """As `IRecipientCheck.known`."""
+        if not self._people.settings.wanted:
+            return Known.UNKNOWN
+        now = self._clock.monotonic()
+        told = self._told.get(path.folded)
+        if told is not None and now < told[0]:
+            return told[1]
+        try:
+            person = await self._people.by_address(path)
+        except LdapDown:
+            return Known.UNKNOWN
+        found = Known.NO if person is None else Known.YES
+        self._told[path.folded] = now + KEPT_S, found
+        self._told.move_to_end(path.folded)
+        while len(self._told) > MOST_UNKNOWN:
+            self._told.popitem(last=False)
+        return found

@@ -11,6 +11,7 @@ from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Client
 from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
 
 from imailpy.errors import (
     DirectoryUnavailable,
@@ -23,7 +24,7 @@ from imailpy.interfaces.directory import (
     Alias,
     Domain,
 )
-from imailpy.interfaces.realm import Standing
+from imailpy.interfaces.realm import IRecipientCheck, Known, Standing
 from imailpy.mail import PasswordCredentials, Path, Secret
 from imailpy.realm.checkers import PasswordChecker
 from imailpy.realm.elsewhere import Elsewhere
@@ -464,6 +465,24 @@ class LdapTests(TestCase):
         self.assertEqual(await recipients.standing(ANN), Standing(True, True))
         with self.assertRaises(DirectoryUnavailable):
             await recipients.standing(Path("dora", "local.test"))
+
+    async def test_other_domains(self) -> None:
+        """Recipients of a domain that we send on are known by LDAP; while
+        it is down that cannot be told."""
+        check = self.elsewhere.recipient_check()
+        verifyObject(IRecipientCheck, check)
+        away = Path("away", "other.test")
+        self.assertEqual(await check.known(away), Known.YES)
+        nobody = Path("*", "other.test")
+        self.assertEqual(await check.known(nobody), Known.NO)
+        self.settings.change(
+            evolve(self.settings.current, servers=(Server(HOST, 9, False),))
+        )
+        self.assertEqual(await check.known(away), Known.YES)
+        self.assertEqual(
+            await check.known(Path("new", "other.test")), Known.UNKNOWN
+        )
+        self.assertNotIn("away@other.test", self.directory.entries)
 
     async def test_rehearsal(self) -> None:
         """An operator is told what a login would do, and no secrets."""
