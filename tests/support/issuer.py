@@ -151,7 +151,10 @@ class IssuerSite:
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         issuer.name = self.url
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        # Python waits for all other threads before it ends.
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, daemon=True
+        )
 
     def page(self, path: str, body: bytes) -> bytes:
         """What one page says."""
