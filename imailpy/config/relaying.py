@@ -10,7 +10,7 @@ start, although it was confirmed.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from imailpy.config import lists
 from imailpy.config.complaint import Complaint
@@ -32,6 +32,9 @@ ALLOW_LISTS = (
     ("limits", "exempt"),
     ("bans", "exempt"),
     ("spoof", "exempt"),
+    ("smtp", "xclient"),
+    ("smtp", "vrfy_allowed"),
+    ("smtp", "expn_allowed"),
 )
 _EVERYTHING = {4: "all of IPv4", 6: "all of IPv6"}
 
@@ -52,8 +55,15 @@ _DANGER = {
 
 def allow_lists(configuration: Configuration) -> Wrong:
     """Nobody lists the whole internet, be it in two halves."""
-    for section, name in ALLOW_LISTS:
-        texts = getattr(getattr(configuration, section), name)
+    lists: list[tuple[KeyPath, Sequence[str]]] = [
+        ((section, name), getattr(getattr(configuration, section), name))
+        for section, name in ALLOW_LISTS
+    ]
+    lists += [
+        (("listeners", name, "proxy"), table.proxy or ())
+        for name, table in configuration.listeners.items()
+    ]
+    for path, texts in lists:
         try:
             found = Networks.parse(texts)
         except ValueError:
@@ -61,7 +71,7 @@ def allow_lists(configuration: Configuration) -> Wrong:
         said = everything(found)
         if said is not None:
             text, first = said
-            yield (section, name, list(texts).index(first)), text
+            yield (*path, list(texts).index(first)), text
 
 
 def everything(networks: Networks) -> tuple[str, str] | None:

@@ -97,6 +97,19 @@ class IGate(Interface):
     ) -> Awaitable[Sequence[Decision]]:
         """End of data: one decision for each recipient."""
 
+    def verify(text: str) -> Awaitable[Path | None]:
+        """
+        What VRFY is told where it may be: the address, None for nobody.
+
+        Raises `DirectoryUnavailable`.
+        """
+
+    def expand(text: str) -> Awaitable[Sequence[Path]]:
+        """
+        What EXPN is told where it may be: where an alias leads, one step,
+        or the address itself; empty for nobody. Raises as `verify`.
+        """
+
     stressed: bool = Attribute(
         """
         Whether there is so much to do that strangers get less time and

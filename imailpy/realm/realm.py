@@ -21,6 +21,7 @@ from imailpy.interfaces.realm import (
     IRecipientCheck,
     IRecipients,
 )
+from imailpy.interfaces.sending import ISending
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
@@ -40,6 +41,7 @@ from imailpy.realm.portal import Avatars
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.senders import Senders
+from imailpy.realm.sending import Sending
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.slowing import Slowing
 from imailpy.realm.stress import Stress
@@ -60,6 +62,8 @@ class Realm:
         elsewhere: Directories and issuers that know our users.
         recipient_checks: Who knows recipients of domains that we take mail
             for, by the name of the check: `call-ahead` ...
+        sending: Where it is kept what accounts have sent; None: nobody
+            counts it.
         pipeline: The checks, in their order.
         history: Is told what was decided; None: nobody is.
         bans: Where bans outlive us; None: nowhere.
@@ -76,6 +80,7 @@ class Realm:
         resolver: IResolver | None = None,
         elsewhere: Elsewhere | None = None,
         recipient_checks: Mapping[str, IRecipientCheck] = _NO_CHECKS,
+        sending: ISending | None = None,
         pipeline: Pipeline = STANDARD,
         history: IHistory | None = None,
         bans: IBans | None = None,
@@ -102,6 +107,11 @@ class Realm:
         )
         self.elsewhere = elsewhere
         self.checkers: Checkers | None = None
+        self.sending = (
+            None
+            if sending is None
+            else Sending(world, settings, directory, sending, journal)
+        )
         self.portal = self._portal()
 
     def _count(self, kept: IBans | None) -> None:
@@ -150,6 +160,8 @@ class Realm:
         await self.passwords.stop()
         if self.elsewhere is not None:
             await self.elsewhere.stop()
+        if self.sending is not None:
+            await self.sending.stop()
 
     def _portal(self) -> Portal:
         logins = Logins(self.world)

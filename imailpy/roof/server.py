@@ -38,17 +38,20 @@ from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
+from imailpy.listeners.proxied import ProxiedFactory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.policy.settings import RecipientCheck
 from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.elsewhere import Elsewhere
 from imailpy.realm.realm import Realm
-from imailpy.roof.ports import CannotBind, Ports, in_order
+from imailpy.roof.ports import ALPN, CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
 _LAG_S = 2.0
 _IDLE_LAG_S = 60.0
+# Connections from which on it may be late for more than one of them.
+_BUSY = 20
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -162,6 +165,7 @@ class Server(TwistedService):
                 RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead,
                 RecipientCheck.LDAP.value: elsewhere.recipient_check(),
             },
+            sending=self.store.sending,
             history=self.history,
             bans=self.store.bans,
         )
@@ -243,7 +247,8 @@ class Server(TwistedService):
     def _watch_lag(self) -> None:
         """See how late the reactor is, often while somebody is there."""
         clock = self.world.clock
-        delay_s = _LAG_S if self.realm.connections.total else _IDLE_LAG_S
+        busy = self.realm.connections.total >= _BUSY
+        delay_s = _LAG_S if busy else _IDLE_LAG_S
         due = clock.monotonic() + delay_s
 
         def look() -> None:
@@ -309,6 +314,16 @@ class Server(TwistedService):
                 self.journal,
                 settings,
                 **common,
+            )
+        if listener.proxy:
+            made = ProxiedFactory(
+                self.world,
+                self.journal,
+                self.providers.proxied[listener.name],
+                made,
+                listener=listener.name,
+                tls=self.tls if common["implicit_tls"] else None,
+                alpn=ALPN[listener.service],
             )
         self._factories.append(made)
         return made

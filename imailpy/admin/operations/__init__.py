@@ -20,6 +20,7 @@ from imailpy.admin.operations.past import Past
 from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
+from imailpy.admin.operations.sending import Sending
 from imailpy.admin.operations.server import TheServer
 from imailpy.admin.operations.words import (
     BadRequest,
@@ -40,6 +41,7 @@ NOUNS = (
     Accounts,
     Aliases,
     Logins,
+    Sending,
     Queue,
     Bans,
     Past,

@@ -7,7 +7,13 @@ A reload makes them anew; `providers` hands them out.
 from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.delivery import delivery
 from imailpy.config.rooms.elsewhere import ldap, tokens
-from imailpy.config.rooms.listeners import LISTENERS, imap, pop3, smtp
+from imailpy.config.rooms.listeners import (
+    LISTENERS,
+    imap,
+    pop3,
+    proxied,
+    smtp,
+)
 from imailpy.config.rooms.machine import dns, history, store, tls
 from imailpy.config.rooms.realm import realm
 
@@ -20,6 +26,7 @@ __all__ = [
     "imap",
     "ldap",
     "pop3",
+    "proxied",
     "realm",
     "smtp",
     "store",

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from imailpy.config.fields import section
 from imailpy.config.lines import LineMap
+from imailpy.config.schema.accounts import Sending
 from imailpy.config.schema.choices import (
     BareLineEnds,
     ListenerTls,
@@ -87,6 +88,7 @@ __all__ = [
     "RelayDomain",
     "Route",
     "Security",
+    "Sending",
     "Server",
     "Service",
     "SmartHost",
@@ -130,6 +132,7 @@ class Configuration:
     oidc: Oidc = section(Oidc)
     ldap: Ldap = section(Ldap)
     submission: Submission = section(Submission)
+    sending: Sending = section(Sending)
     recipients: Recipients = section(Recipients)
     policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)
