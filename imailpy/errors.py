@@ -249,3 +249,21 @@ class LoginCancelled(LoginRefused):
     @property
     def reply(self) -> Reply:
         return Reply(501, self.public, self.enhanced_status)
+
+
+class ProcessFailed(MailError):
+    """A process ended without an answer."""
+
+
+class Stuck(BaseException):
+    """
+    A call was ended by the watchdog.
+
+    No `except Exception` of the code that is stuck catches it.
+    """
+
+
+class HistoryUnavailable(MailError):
+    """The decision history is switched off, or cannot be read just now."""
+
+    public = "The decision history is not available"

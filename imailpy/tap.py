@@ -280,14 +280,18 @@ class OfflineOperations:
     def __init__(self, reactor: Any, directory: str, settings: Any) -> None:
         from imailpy.admin.operations import Operations
         from imailpy.config.provider import Settings
+        from imailpy.config.rooms import history as history_settings
         from imailpy.config.rooms import store as store_settings
+        from imailpy.history import History, HistorySettings
         from imailpy.realm.passwords import Passwords
         from imailpy.store.settings import StoreSettings
         from imailpy.store.sqlite import SqliteStore
         from imailpy.world.real import RealWorld
 
-        world = RealWorld(reactor)
+        host_name = None if settings is None else settings.server.host_name
+        world = RealWorld(reactor, host_name or None)
         world.harden()
+        self._realm: Any = None
         told = (
             StoreSettings(directory)
             if settings is None
@@ -295,7 +299,43 @@ class OfflineOperations:
         )
         self.store = SqliteStore(world, Settings(told))
         self.passwords = Passwords(world)
-        self.operations = Operations(world, self.store, self.passwords)
+        self.history = History(
+            world,
+            Settings(
+                HistorySettings(directory)
+                if settings is None
+                else history_settings(settings)
+            ),
+        )
+        self.operations = Operations(
+            world,
+            self.store,
+            self.passwords,
+            history=self.history,
+            rehearsals=(
+                None if settings is None else self._rehearsals(world, settings)
+            ),
+        )
+
+    def _rehearsals(self, world: Any, settings: Any) -> Any:
+        """What would this configuration decide?"""
+        from imailpy.admin.rehearsals import Rehearsals
+        from imailpy.config.providers import Providers
+        from imailpy.delivery.routing import Router
+        from imailpy.dns.stub import Resolver
+        from imailpy.realm.realm import Realm
+        from imailpy.realm.rehearsal import Silence
+
+        providers = Providers(settings, world.disk)
+        self._realm = Realm(
+            world,
+            providers.realm,
+            self.store.directory,
+            Router(providers.delivery, self.store),
+            Silence(),
+            resolver=Resolver(world, providers.dns),
+        )
+        return Rehearsals(world, providers, self.store, self._realm)
 
     async def perform(self, name: str, arguments: dict[str, Any]) -> Any:
         """As `Operations.perform`."""
@@ -303,6 +343,9 @@ class OfflineOperations:
 
     async def close(self) -> None:
         """Let go of the store."""
+        await self.history.stop()
+        if self._realm is not None:
+            await self._realm.stop()
         await self.passwords.stop()
         await self.store.close()
 

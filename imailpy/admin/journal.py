@@ -21,11 +21,14 @@ from twisted.logger import (
 )
 from zope.interface import directlyProvides, implementer
 
+from imailpy.admin.flood import Flood
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.world import IClock
 from imailpy.mail import Decision
 
 _MOST_TEXT = 500
+# Events that tell what becomes of a message.
+_STORY = ("smtp.", "delivery.", "dsn.")
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -87,6 +90,7 @@ _LEVELS = {
     "bug": LogLevel.error,
     "failed": LogLevel.error,
     "busy": LogLevel.warn,
+    "disabled": LogLevel.error,
     "reload_refused": LogLevel.warn,
     "unavailable": LogLevel.warn,
     "unsendable": LogLevel.warn,
@@ -96,6 +100,9 @@ _LEVELS = {
 
 def level_of(event: str) -> Any:
     """Give the level of an event by its name."""
+    if event == "policy.refused":
+        # Ours, not a peer's.
+        return LogLevel.error
     return _LEVELS.get(event.rpartition(".")[2], LogLevel.info)
 
 
@@ -111,6 +118,8 @@ class Journal:
         sink: Gets (event, plain facts); Twisted's logger unless given.
         count: Called with the name of every event.
         verbose: Whether what was simply accepted has lines of its own, too.
+        keep: Gets what becomes of mail, for the history.
+        clock: Keeps a flood of like lines short; None: all are written.
     """
 
     log = Logger(namespace="imailpy")
@@ -120,8 +129,13 @@ class Journal:
         sink: Sink | None = None,
         count: Callable[[str], None] | None = None,
         verbose: bool = False,
+        *,
+        keep: Callable[[str, dict[str, Any]], None] | None = None,
+        clock: IClock | None = None,
     ) -> None:
+        self._keep = keep
         self._sink = self._to_logger if sink is None else sink
+        self.flood = None if clock is None else Flood(clock, self._sink)
         self._count = count
         self.verbose = verbose
 
@@ -135,10 +149,13 @@ class Journal:
     ) -> None:
         if self._count is not None:
             self._count(event)
-        self._sink(
-            event,
-            spell_out({"session": session_id, "message": message_id, **facts}),
+        plain = spell_out(
+            {"session": session_id, "message": message_id, **facts}
         )
+        if self._keep is not None and event.startswith(_STORY):
+            self._keep(event, plain)
+        if self.flood is None or self.flood.passes(event, plain):
+            self._sink(event, plain)
 
     def _to_logger(self, event: str, plain: dict[str, Any]) -> None:
         self.log.emit(

@@ -82,9 +82,29 @@ def main(
 
 
 def _add_groups() -> None:
-    from imailpy.cli import accounts, aliases, configs, domains, queues, server
+    from imailpy.cli import (
+        accounts,
+        aliases,
+        bans,
+        configs,
+        domains,
+        explaining,
+        policies,
+        queues,
+        server,
+    )
 
-    for module in (accounts, aliases, configs, domains, queues, server):
+    for module in (
+        accounts,
+        aliases,
+        bans,
+        configs,
+        domains,
+        queues,
+        explaining,
+        server,
+        policies,
+    ):
         module.add_to(main)
 
 

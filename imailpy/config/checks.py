@@ -22,11 +22,17 @@ from imailpy.config.schema import (
 )
 from imailpy.config.walk import values
 from imailpy.policy.networks import Networks
-from imailpy.policy.settings import RelayPolicy
+from imailpy.policy.settings import AccessMode, RelayPolicy
 
 Wrong = Iterator[tuple[KeyPath, str]]
 Check = Callable[[Configuration], Wrong]
 
+# Those that a client can be kept out of.
+ACCESS_SERVICES = (
+    *(service.value for service in Service),
+    "managesieve",
+    "web",
+)
 _EVERYTHING = {4: "all of IPv4", 6: "all of IPv6"}
 
 
@@ -52,6 +58,7 @@ def allow_lists(configuration: Configuration) -> Wrong:
     for section, name, texts in (
         ("relay", "addresses", configuration.relay.addresses),
         ("limits", "exempt", configuration.limits.exempt),
+        ("bans", "exempt", configuration.bans.exempt),
     ):
         try:
             covered = Networks.parse(texts).covers_everything()
@@ -62,6 +69,35 @@ def allow_lists(configuration: Configuration) -> Wrong:
                 (section, name),
                 f"the entries together are {_EVERYTHING[covered]}; list the "
                 "networks that are meant",
+            )
+
+
+def access(configuration: Configuration) -> Wrong:
+    """Only services have lists, and none keeps everybody out."""
+    for service, told in configuration.access.items():
+        path: KeyPath = ("access", service)
+        if service not in ACCESS_SERVICES:
+            yield (
+                path,
+                f'"{service}" is no service; write one of '
+                f"{', '.join(ACCESS_SERVICES)}",
+            )
+        empty = not (told.networks or told.entries or told.file)
+        if told.mode is AccessMode.DENY and empty:
+            yield (
+                (*path, "mode"),
+                "deny-all-except without entries keeps everybody out; list "
+                "some, or set enabled = false for its listeners",
+            )
+
+
+def failures(configuration: Configuration) -> Wrong:
+    """Three numbers, for three widths."""
+    for name in ("failures_a_minute", "failures_a_day"):
+        if len(getattr(configuration.login, name)) != 3:
+            yield (
+                ("login", name),
+                "wants three numbers: for an address, a /26, a /21",
             )
 
 
@@ -202,7 +238,9 @@ def _open(configuration: Configuration) -> Iterator[Listener]:
 # Those that look at several settings together, and at which sections: one
 # that lost a setting to a complaint is not complained about for its lack.
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
-    (frozenset({"relay", "limits"}), allow_lists),
+    (frozenset({"relay", "limits", "bans"}), allow_lists),
+    (frozenset({"access"}), access),
+    (frozenset({"login"}), failures),
     (frozenset({"relay"}), relay),
     (frozenset({"listeners"}), listener_tables),
     (frozenset({"listeners"}), listener_logins),

@@ -48,10 +48,21 @@ key = {key}
 per_address = 0
 per_network = 0
 total = 0
+address_rate = 0
+network_rate = 0
+message_rate = 0
+
+[bans]
+enabled = false
+
+[harvest]
+slow_after = 0
+most = 0
 
 [login]
 failure_delay_s = 0
 failure_windows = false
+slow_after = 0
 scram = true
 
 [submission]

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imailpy.config.access import read_list
 from imailpy.config.checks import CHECKS, every_value
 from imailpy.config.complaint import Complaint, ConfigError
 from imailpy.config.lines import KeyPath
 from imailpy.config.read import build, complain, read_toml
-from imailpy.config.schema import Configuration
+from imailpy.config.schema import Access, Configuration
 from imailpy.interfaces.world import IDisk
 from imailpy.mail import Secret
 from imailpy.world.real_disk import RealDisk
@@ -81,6 +82,13 @@ def _named_files(
     trust_file = configuration.tls.trust_file
     if trust_file:
         yield from _file(("tls", "trust_file"), trust_file, disk, False)
+    for service, access in configuration.access.items():
+        if access.file:
+            yield from _access_file(("access", service, "file"), access, disk)
+    policy = configuration.policy
+    for key, named in (("file", policy.file), ("tests", policy.tests)):
+        if named:
+            yield from _file(("policy", key), named, disk, False)
     delivery = configuration.delivery
     hops: list[tuple[KeyPath, str]] = [
         (("delivery", "smart_host"), delivery.smart_host.password_file)
@@ -90,6 +98,16 @@ def _named_files(
     for path, file in hops:
         if file:
             yield from _file((*path, "password_file"), file, disk, True)
+
+
+def _access_file(
+    path: KeyPath, access: Access, disk: IDisk
+) -> Iterator[tuple[KeyPath, str]]:
+    """Look whether a list can be read, and where it is wrong."""
+    try:
+        read_list(access.file, disk)
+    except (OSError, ValueError) as error:
+        yield path, getattr(error, "strerror", None) or str(error)
 
 
 def _file(

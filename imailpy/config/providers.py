@@ -19,6 +19,7 @@ from imailpy.config.read import complain
 from imailpy.config.schema import Configuration
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.dns.settings import DnsSettings
+from imailpy.history.settings import HistorySettings
 from imailpy.interfaces.world import IDisk
 from imailpy.realm.settings import RealmSettings
 from imailpy.store.settings import StoreSettings
@@ -43,6 +44,7 @@ class Providers:
         self.delivery = Settings(made.delivery)
         self.dns = Settings(made.dns)
         self.tls = Settings(made.tls)
+        self.history = Settings(made.history)
         self.listeners = {
             name: Settings(told) for name, told in made.listeners.items()
         }
@@ -74,6 +76,7 @@ class Providers:
             (self.delivery, made.delivery),
             (self.dns, made.dns),
             (self.tls, made.tls),
+            (self.history, made.history),
         ]
         changes += [
             (provider, made.listeners[name])
@@ -87,11 +90,12 @@ class _Made:
     """What a configuration says to each room."""
 
     def __init__(self, configuration: Configuration, disk: IDisk) -> None:
-        self.realm: RealmSettings = rooms.realm(configuration)
+        self.realm: RealmSettings = rooms.realm(configuration, disk)
         self.store: StoreSettings = rooms.store(configuration)
         self.delivery: DeliverySettings = rooms.delivery(configuration, disk)
         self.dns: DnsSettings = rooms.dns(configuration)
         self.tls: TlsSettings = rooms.tls(configuration)
+        self.history: HistorySettings = rooms.history(configuration)
         self.listeners: dict[str, Any] = {
             each.name: rooms.LISTENERS[each.service](configuration, each)
             for each in _open(configuration)

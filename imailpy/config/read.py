@@ -28,6 +28,7 @@ from imailpy.config.complaint import Complaint, ConfigError
 from imailpy.config.fields import FilePath
 from imailpy.config.lines import KeyPath, LineMap, locate
 from imailpy.config.schema import Configuration
+from imailpy.config.schema.defence import Moment, moment
 
 # How tomllib says where.
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
@@ -217,6 +218,7 @@ def _converter(directory: str) -> Converter:
     ):
         converter.register_structure_hook(kind, _exactly(kind, what))
     converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(Moment, moment)
     converter.register_structure_hook(FilePath, file_path)
     converter.register_structure_hook_func(_is_enum, _choice)
     converter.register_structure_hook_func(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from datetime import date
 from enum import Enum
 from typing import Any, get_args, get_origin
 
@@ -120,4 +121,6 @@ def to_toml(value: Any) -> str:
         return f'"{escaped}"'
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(to_toml(each) for each in value)}]"
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value)

@@ -142,7 +142,7 @@ class Promise:
             )
             self._stamp += self._repeat_mark()
             copies = list(plan.copies.values())
-            done = await deposit(doors.store, self._acceptance(copies))
+            done = await self._deposit(copies)
             self._tell(done)
             failed = {
                 id(copy): delivered
@@ -151,11 +151,7 @@ class Promise:
             }
             if failed:
                 await self._settle(copies, failed)
-            doors.repeats.accepted(
-                self._transaction.client.address,
-                self._body,
-                self._transaction.delivery_id,
-            )
+            self._remember()
         if plan.discarded:
             self._doors.tell(
                 "delivery.discarded", recipients=len(plan.discarded)
@@ -163,6 +159,18 @@ class Promise:
         ok = Reply(250, f"OK {self._transaction.delivery_id}", "2.0.0")
         for place in range(len(self._transaction.envelope.recipients)):
             plan.replies.setdefault(place, ok)
+
+    async def _deposit(self, copies: Sequence[Copy]) -> list[Delivered]:
+        """Have the store take it."""
+        return await deposit(self._doors.store, self._acceptance(copies))
+
+    def _remember(self) -> None:
+        """Know it again if it comes once more."""
+        self._doors.repeats.accepted(
+            self._transaction.client.address,
+            self._body,
+            self._transaction.delivery_id,
+        )
 
     def _repeat_mark(self) -> bytes:
         """Name the first copy where this is a second one."""

@@ -77,16 +77,18 @@ class Receiver:
         return ordered_id(self._world.clock.now(), self._world.random.token())
 
     def begin(self, transaction: Transaction) -> Receiving:
-        return Receiving(
-            Doors(
-                self._world,
-                self._settings.current,
-                self._store,
-                self._router,
-                self._journal,
-                transaction,
-                self._repeats,
-            )
+        return Receiving(self.doors(transaction))
+
+    def doors(self, transaction: Transaction) -> Doors:
+        """What a transaction is accepted with."""
+        return Doors(
+            self._world,
+            self._settings.current,
+            self._store,
+            self._router,
+            self._journal,
+            transaction,
+            self._repeats,
         )
 
 

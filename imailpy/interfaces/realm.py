@@ -25,6 +25,7 @@ from imailpy.mail import (
     ProvenCredentials,
     Recipient,
     ScramSecret,
+    Sign,
 )
 
 
@@ -95,6 +96,26 @@ class IGate(Interface):
         recipients: Sequence[Recipient], body: IBody
     ) -> Awaitable[Sequence[Decision]]:
         """End of data: one decision for each recipient."""
+
+    stressed: bool = Attribute(
+        """
+        Whether there is so much to do that strangers get less time and
+        fewer mistakes.
+        """
+    )
+
+    def noticed(sign: Sign) -> None:
+        """
+        The client did what honest ones do not: it counts toward a ban.
+
+        Failed logins and unknown recipients are noticed by the gate itself.
+        """
+
+    def parting() -> Decision | None:
+        """
+        Give the refusal to part with when the client has been banned since
+        it came; asked whenever it says something.
+        """
 
     def rules() -> str:
         """The names of the rules that decided since MAIL, blank between."""

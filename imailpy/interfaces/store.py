@@ -18,6 +18,7 @@ from attrs import frozen
 from zope.interface import Attribute, Interface
 
 from imailpy.errors import MailError
+from imailpy.interfaces.bans import IBans
 from imailpy.interfaces.body import IBody, ISpool
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.queue import IQueue, QueuedRecipient
@@ -397,6 +398,7 @@ class IStore(Interface):
     directory: IDirectory = Attribute("""Domains, accounts, addresses.""")
     queue: IQueue = Attribute("""What waits for the world.""")
     spool: ISpool = Attribute("""Bodies in flight.""")
+    bans: IBans = Attribute("""Networks that are kept out.""")
 
     def account(account_id: str) -> IAccountMail:
         """The mailboxes of an account; whether it exists shows at use."""

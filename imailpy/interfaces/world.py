@@ -301,14 +301,61 @@ class IThreads(Interface):
         """From any thread: have `function` called in the reactor thread."""
 
 
+class IProcesses(Interface):
+    """The only maker of processes."""
+
+    def python(
+        module: str, octets: bytes, *, limit_s: float, memory_octets: int
+    ) -> Awaitable[bytes]:
+        """
+        Have a module of ours answer in a Python process of its own.
+
+        Args:
+            module: Has `answer(octets) -> octets`.
+            octets: Its question.
+            limit_s: Seconds of the clock; then the process is killed.
+            memory_octets: What it may have, and it may write no file and
+                start no process.
+
+        Raises:
+            imailpy.errors.ProcessFailed: It ended without an answer; its
+                text says how.
+        """
+
+
+class IWatchdog(Interface):
+    """Ends what holds the reactor's thread."""
+
+    took_s: float = Attribute(
+        """
+        Seconds of work that the last call took. Seconds of waiting count
+        only where they are many: another program may have had the machine.
+        """
+    )
+
+    def call(function: Callable[[Any], T], argument: Any, limit_s: float) -> T:
+        """
+        Call `function` in this thread.
+
+        Args:
+            limit_s: Seconds of work.
+
+        Raises:
+            imailpy.errors.Stuck: It was ended. Only what is written in
+                Python can be, and what looks after signals, as `re` does.
+        """
+
+
 class IWorld(Interface):
-    """Clock, network, disk, randomness and threads of one machine."""
+    """Clock, network, disk, randomness, threads, processes of a machine."""
 
     clock: IClock = Attribute("""Time.""")
     network: INetwork = Attribute("""Streams and datagrams.""")
     disk: IDisk = Attribute("""Files.""")
     random: IRandom = Attribute("""Randomness.""")
     threads: IThreads = Attribute("""Threads.""")
+    processes: IProcesses = Attribute("""Processes.""")
+    watchdog: IWatchdog = Attribute("""For code that we did not write.""")
     host_name: str = Attribute("""Fully qualified name of this machine.""")
 
     def on_hangup(call: Callable[[], object]) -> None:

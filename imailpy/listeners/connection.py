@@ -40,6 +40,8 @@ class Connection(Protocol):
     Attributes:
         paused: Whether the peer reads more slowly than we write.
         events_a_turn: After so many events the reactor gets its turn.
+        look_s: The longest that a timer sleeps: who may become impatient
+            has to look now and then.
     """
 
     # Ten thousand idle connections: a dict for each would be the most of it.
@@ -63,6 +65,7 @@ class Connection(Protocol):
     log = Logger()
     engine: Engine
     events_a_turn = 128
+    look_s = float("inf")
 
     def __init__(self, world: Any) -> None:
         self.world = world
@@ -100,6 +103,19 @@ class Connection(Protocol):
         It may be called more than once.
         """
 
+    def heard(self, data: bytes) -> bool:
+        """
+        Something came, before the engine gets it.
+
+        Returns:
+            Whether that puts the timeout off.
+        """
+        return True
+
+    def impatience_s(self) -> float:
+        """By how much the timeout is shorter just now."""
+        return 0.0
+
     # What Twisted calls
 
     def connectionMade(self) -> None:
@@ -111,8 +127,9 @@ class Connection(Protocol):
         self.turn()
 
     def dataReceived(self, data: bytes) -> None:
+        counts = self.heard(data)
         self.engine.receive(data)
-        if self._timeout_s and not self._closed:
+        if self._timeout_s and counts and not self._closed:
             self._deadline = self.world.clock.monotonic() + self._timeout_s
         self.turn()
 
@@ -297,6 +314,8 @@ class Connection(Protocol):
     def _look(self) -> None:
         self._timer = None
         left_s = self._deadline - self.world.clock.monotonic()
+        if not self._closed:
+            left_s -= self.impatience_s()
         if left_s > 0.001:
             self._set_timer(left_s)
         elif self._closed:
@@ -305,6 +324,7 @@ class Connection(Protocol):
             self.timed_out()
 
     def _set_timer(self, delay_s: float) -> None:
+        delay_s = min(delay_s, self.look_s)
         self._timer_at = self.world.clock.monotonic() + delay_s
         self._timer = self.world.clock.call_later(delay_s, self._look)
 

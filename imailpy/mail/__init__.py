@@ -4,6 +4,7 @@ The words: values that every room knows.
 Nothing here acts; each class says one thing that mail people say.
 """
 
+from imailpy.mail.ban import Ban
 from imailpy.mail.credentials import (
     PasswordCredentials,
     ProvenCredentials,
@@ -16,11 +17,13 @@ from imailpy.mail.facts import Client
 from imailpy.mail.flags import SystemFlag
 from imailpy.mail.path import NULL_PATH, Path
 from imailpy.mail.reply import Reply
+from imailpy.mail.signs import Sign
 from imailpy.mail.uidset import UidSet
 
 __all__ = [
     "ACCEPTED",
     "NULL_PATH",
+    "Ban",
     "Client",
     "Decision",
     "Envelope",
@@ -32,6 +35,7 @@ __all__ = [
     "Reply",
     "ScramSecret",
     "Secret",
+    "Sign",
     "SystemFlag",
     "UidSet",
     "Verdict",

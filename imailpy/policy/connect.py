@@ -1,7 +1,7 @@
 """
 May this client talk to us at all?
 
-Access control and bans (REALM.md 2) take their place before the limits.
+The limits: access control and bans come before them, in `access`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,49 @@ def per_network(
     if not most or facts.from_network <= most or _exempt(facts, settings):
         return None
     return _over("connect.per_network", facts.from_network, most)
+
+
+def address_rate(
+    facts: ConnectFacts, settings: PolicySettings
+) -> Decision | None:
+    """Refuse who comes too often from one address."""
+    return _too_often(
+        "connect.address_rate",
+        facts,
+        facts.address_rate,
+        settings.limits.address_rate,
+        settings,
+    )
+
+
+def network_rate(
+    facts: ConnectFacts, settings: PolicySettings
+) -> Decision | None:
+    """Refuse who comes too often from one network."""
+    return _too_often(
+        "connect.network_rate",
+        facts,
+        facts.network_rate,
+        settings.limits.network_rate,
+        settings,
+    )
+
+
+def _too_often(
+    rule: str,
+    facts: ConnectFacts,
+    count: int,
+    most: int,
+    settings: PolicySettings,
+) -> Decision | None:
+    if not most or count <= most or _exempt(facts, settings):
+        return None
+    return Decision(
+        Verdict.DEFER,
+        rule,
+        f"{count} connections in this minute, {most} are allowed",
+        _TOO_MANY,
+    )
 
 
 def _exempt(facts: ConnectFacts, settings: PolicySettings) -> bool:

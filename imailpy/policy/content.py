@@ -8,8 +8,9 @@ filters (11) and the threshold take their places behind the authorship.
 
 from __future__ import annotations
 
-from imailpy.mail import Decision, Reply, Verdict
+from imailpy.mail import Decision, Reply
 from imailpy.policy import rcpt
+from imailpy.policy.api import reject
 from imailpy.policy.facts import DataFacts, MessageFacts
 from imailpy.policy.settings import PolicySettings
 
@@ -30,20 +31,18 @@ def authorship(
     if found is None or avatar is None or not settings.submission.own_author:
         return None
     if not found.readable:
-        return Decision(
-            Verdict.REJECT,
-            "submission.author_unreadable",
+        return reject(
             found.complaint,
             Reply(550, "Malformed From or Sender field", "5.6.0"),
+            rule="submission.author_unreadable",
         )
     if not found.foreign:
         return None
     foreign = ", ".join(str(path) for path in found.foreign[:3])
-    return Decision(
-        Verdict.REJECT,
-        "submission.author_not_owned",
+    return reject(
         f"{avatar.account.address} may not write as {foreign}",
         Reply(553, "From address not owned by you", "5.7.1"),
+        rule="submission.author_not_owned",
     )
 
 

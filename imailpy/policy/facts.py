@@ -14,7 +14,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from imailpy.interfaces.realm import IAvatar, Standing
-from imailpy.mail import Client, MailParameters, Path, Recipient
+from imailpy.mail import Ban, Client, MailParameters, Path, Recipient
 
 # Services whose clients are users that must sign in before they send.
 SUBMISSION = "submission"
@@ -47,12 +47,20 @@ class ConnectFacts:
         from_address: Open connections of its address, this one included.
         from_network: Open connections of its network, this one included.
         in_total: Open connections of all services, this one included.
+        now: Seconds since 1970.
+        ban: The one that is in force for its address, None for none.
+        address_rate: Connections that its address has made in this minute.
+        network_rate: The same of its network.
     """
 
     client: Client
     from_address: int = 1
     from_network: int = 1
     in_total: int = 1
+    now: float = 0.0
+    ban: Ban | None = None
+    address_rate: int = 0
+    network_rate: int = 0
 
 
 @frozen
@@ -102,12 +110,14 @@ class MailFacts:
     Attributes:
         sender_owned: The avatar may send as `reverse_path`; nobody else has
             that very address.
+        rate: Messages of its address in this minute; 0: nobody counts.
     """
 
     session: Session
     reverse_path: Path
     parameters: MailParameters = field(factory=MailParameters)
     sender_owned: bool = False
+    rate: int = 0
 
 
 @frozen
@@ -119,12 +129,15 @@ class RcptFacts:
         mail: What MAIL said.
         standing: What the recipient is to us.
         accepted: Recipients accepted before it in this transaction.
+        unknown: Unknown ones before it, on its connection or from its
+            address, whichever is more; of those who have signed in: 0.
     """
 
     mail: MailFacts
     recipient: Recipient
     standing: Standing
     accepted: int = 0
+    unknown: int = 0
 
     @property
     def forward_path(self) -> Path:

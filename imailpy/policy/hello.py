@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from imailpy.mail import Decision, Reply, Verdict
+from imailpy.mail import Decision, Reply
+from imailpy.policy.api import reject
 from imailpy.policy.facts import HelloFacts
 from imailpy.policy.settings import PolicySettings
 
@@ -34,9 +35,8 @@ def syntax(facts: HelloFacts, settings: PolicySettings) -> Decision | None:
         return None
     if len(facts.name) <= _MOST and _NAME.fullmatch(facts.name):
         return None
-    return Decision(
-        Verdict.REJECT,
-        "hello.syntax",
+    return reject(
         "the name is neither a domain nor an address literal",
         Reply(501, "Domain name or address literal required", "5.5.4"),
+        rule="hello.syntax",
     )

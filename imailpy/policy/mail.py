@@ -24,6 +24,19 @@ def no_hello(facts: MailFacts, settings: PolicySettings) -> Decision | None:
     )
 
 
+def rate(facts: MailFacts, settings: PolicySettings) -> Decision | None:
+    """Put off a stranger that sends more than it may in a minute."""
+    most = settings.limits.message_rate
+    if not most or facts.rate <= most:
+        return None
+    return Decision(
+        Verdict.DEFER,
+        "mail.rate",
+        f"{facts.rate} messages in this minute, {most} are allowed",
+        Reply(450, "Too many messages, please try later", "4.7.1"),
+    )
+
+
 def login_required(
     facts: MailFacts, settings: PolicySettings
 ) -> Decision | None:
@@ -36,6 +49,7 @@ def login_required(
         "submission.login_required",
         "a submission listener takes mail only after a login",
         Reply(530, "Authentication required", "5.7.0"),
+        entry=f"listener {session.client.listener}",
     )
 
 
@@ -48,9 +62,9 @@ def sender_owned(
         return None
     rules = settings.submission
     if facts.reverse_path.is_null:
-        allowed = rules.null_reverse_path
+        allowed, setting = rules.null_reverse_path, "null_reverse_path"
     else:
-        allowed = not rules.own_reverse_path
+        allowed, setting = not rules.own_reverse_path, "own_reverse_path"
     if allowed:
         return None
     return Decision(
@@ -59,4 +73,5 @@ def sender_owned(
         f"{avatar.account.address} may not send as "
         f"{facts.reverse_path or '<>'}",
         Reply(553, "Sender address not owned by you", "5.7.1"),
+        entry=settings.entry(f"submission.{setting}"),
     )

@@ -23,7 +23,15 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, frozen
 
 from imailpy.mail import Decision, Verdict
-from imailpy.policy import connect, content, hello, mail, rcpt, relay
+from imailpy.policy import (
+    access,
+    connect,
+    content,
+    hello,
+    mail,
+    rcpt,
+    relay,
+)
 from imailpy.policy.facts import (
     ConnectFacts,
     DataFacts,
@@ -53,10 +61,43 @@ class Check(Generic[F]):
     Attributes:
         name: Dotted, stable.
         function: Gives a `Decision`, or None for nothing to say.
+        setting: What it is configured by, `section.key`: a refusal that
+            names no entry of its own names this one.
+        on: Whether these settings have it asked at all; None: always.
+        source: Where it is written, `policy.py:12`; empty when built in.
     """
 
     name: str
     function: Callable[[F, PolicySettings], Answer]
+    setting: str = ""
+    on: Callable[[PolicySettings], bool] | None = None
+    source: str = ""
+
+    def is_on(self, settings: PolicySettings) -> bool:
+        """Whether it is asked."""
+        return self.on is None or self.on(settings)
+
+    def entry(self, settings: PolicySettings) -> str:
+        """Where it is configured: `imailpy.toml:12`, or its default."""
+        if self.source:
+            return self.source
+        if self.setting:
+            return settings.entry(self.setting)
+        return f"{self.name} (built in)"
+
+
+@frozen
+class Asked:
+    """
+    One check of a trail.
+
+    Attributes:
+        check: Which.
+        said: None: it had nothing to say.
+    """
+
+    check: Check[Any]
+    said: Decision | None
 
 
 @frozen
@@ -125,7 +166,7 @@ class Evaluation(Generic[F]):
 
     __slots__ = (
         "_accepted",
-        "_functions",
+        "_checks",
         "_stamp",
         "number",
         "settings",
@@ -138,22 +179,26 @@ class Evaluation(Generic[F]):
         self.stage = row.stage
         self.settings = settings
         self.number = number
-        self._functions = tuple(check.function for check in row.checks)
+        self._checks = tuple(
+            (check.function, check)
+            for check in row.checks
+            if check.is_on(settings)
+        )
         plain = _accepted(row.stage)
         # Most checks say one and the same thing each time: what was said
         # last, and that with our number.
         self._stamp = plain, plain
-        self._accepted = self._stamped(plain)
+        self._accepted = self._stamped(plain, None)
 
     async def decide(
-        self, facts: F, trail: list[Decision] | None = None
+        self, facts: F, trail: list[Asked] | None = None
     ) -> Decision:
         """
         Ask the checks in order, up to the first that refuses.
 
         Args:
             facts: Of this stage.
-            trail: Gets what each check that had something to say said.
+            trail: Gets every check that was asked, and what it said.
 
         Returns:
             The refusal; without one the hardest decision, of equally hard
@@ -162,34 +207,37 @@ class Evaluation(Generic[F]):
         """
         hardest, hardness = self._accepted, -1
         settings = self.settings
-        for function in self._functions:
+        by: Check[F] | None = None
+        for function, check in self._checks:
             said = function(facts, settings)
+            if said is not None and not isinstance(said, Decision):
+                said = await said
+            if trail is not None:
+                trail.append(Asked(check, said and self._stamped(said, check)))
             if said is None:
                 continue
-            if not isinstance(said, Decision):
-                said = await said
-                if said is None:
-                    continue
-            if trail is not None:
-                trail.append(said)
             how_hard = _HARDNESS[said.verdict]
             if how_hard >= _REFUSED_FROM:
-                return self._stamped(said)
+                return self._stamped(said, check)
             if how_hard > hardness:
-                hardest, hardness = said, how_hard
-        if hardest is self._accepted:
+                hardest, hardness, by = said, how_hard, check
+        if by is None:
             return hardest
-        return self._stamped(hardest)
+        return self._stamped(hardest, by)
 
-    def _stamped(self, said: Decision) -> Decision:
+    def _stamped(self, said: Decision, check: Check[F] | None) -> Decision:
         last, stamped = self._stamp
         if said is not last or stamped.snapshot != self.number:
+            entry = said.entry
+            if entry is None and check is not None and said.refuses:
+                # A refusal always names what an operator could change.
+                entry = check.entry(self.settings)
             stamped = Decision(
                 said.verdict,
                 said.rule,
                 said.reason,
                 said.reply,
-                said.entry,
+                entry,
                 self.number,
             )
             self._stamp = said, stamped
@@ -255,26 +303,94 @@ STANDARD = Pipeline(
     connect=Row(
         "connect",
         (
-            Place(1, "access"),
-            Place(1, "bans"),
+            Place(
+                1,
+                "access",
+                (
+                    Check(
+                        "connect.access",
+                        access.access,
+                        "access.service",
+                        lambda settings: bool(settings.access.lists),
+                    ),
+                ),
+            ),
+            Place(
+                1,
+                "bans",
+                (Check("connect.banned", access.banned, "bans.enabled"),),
+            ),
             Place(
                 1,
                 "limits",
                 (
-                    Check("connect.total", connect.total),
-                    Check("connect.per_address", connect.per_address),
-                    Check("connect.per_network", connect.per_network),
+                    Check(
+                        "connect.total",
+                        connect.total,
+                        "limits.total",
+                        lambda settings: settings.limits.total > 0,
+                    ),
+                    Check(
+                        "connect.per_address",
+                        connect.per_address,
+                        "limits.per_address",
+                        lambda settings: settings.limits.per_address > 0,
+                    ),
+                    Check(
+                        "connect.per_network",
+                        connect.per_network,
+                        "limits.per_network",
+                        lambda settings: settings.limits.per_network > 0,
+                    ),
+                    Check(
+                        "connect.address_rate",
+                        connect.address_rate,
+                        "limits.address_rate",
+                        lambda settings: settings.limits.address_rate > 0,
+                    ),
+                    Check(
+                        "connect.network_rate",
+                        connect.network_rate,
+                        "limits.network_rate",
+                        lambda settings: settings.limits.network_rate > 0,
+                    ),
                 ),
             ),
         ),
     ),
     hello=Row(
-        "hello", (Place(2, "hello", (Check("hello.syntax", hello.syntax),)),)
+        "hello",
+        (
+            Place(
+                2,
+                "hello",
+                (
+                    Check(
+                        "hello.syntax",
+                        hello.syntax,
+                        "hello.check_syntax",
+                        lambda settings: settings.hello.check_syntax,
+                    ),
+                ),
+            ),
+        ),
     ),
     mail=Row(
         "mail",
         (
             Place(2, "greeting", (Check("hello.missing", mail.no_hello),)),
+            Place(
+                0,
+                "limits",
+                (
+                    Check(
+                        "mail.rate",
+                        mail.rate,
+                        "limits.message_rate",
+                        lambda settings: settings.limits.message_rate > 0,
+                    ),
+                ),
+            ),
             Place(3, "kill-list"),
             Place(3, "white-list"),
             Place(
@@ -282,7 +398,15 @@ STANDARD = Pipeline(
                 "submission",
                 (
                     Check("submission.login_required", mail.login_required),
-                    Check("submission.sender_not_owned", mail.sender_owned),
+                    Check(
+                        "submission.sender_not_owned",
+                        mail.sender_owned,
+                        "submission.own_reverse_path",
+                        lambda settings: (
+                            settings.submission.own_reverse_path
+                            or not settings.submission.null_reverse_path
+                        ),
+                    ),
                 ),
             ),
         ),
@@ -290,14 +414,32 @@ STANDARD = Pipeline(
     rcpt=Row(
         "rcpt",
         (
-            Place(4, "relay", (Check("relay", relay.relay),)),
+            Place(4, "relay", (Check("relay", relay.relay, "relay.policy"),)),
             Place(
                 0,
                 "submission",
                 (
-                    Check("submission.sender_domain", rcpt.sender_domain),
                     Check(
-                        "submission.recipient_domain", rcpt.recipient_domain
+                        "submission.sender_domain",
+                        rcpt.sender_domain,
+                        "submission.check_domains",
+                    ),
+                    Check(
+                        "submission.recipient_domain",
+                        rcpt.recipient_domain,
+                        "submission.check_domains",
+                    ),
+                ),
+            ),
+            Place(
+                0,
+                "harvesting",
+                (
+                    Check(
+                        "recipient.harvest",
+                        rcpt.harvest,
+                        "harvest.most",
+                        lambda settings: settings.harvest.most > 0,
                     ),
                 ),
             ),
@@ -305,7 +447,15 @@ STANDARD = Pipeline(
             Place(5, "block-lists"),
             Place(6, "verification"),
             Place(7, "spf"),
-            Place(8, "quota", (Check("recipient.quota", rcpt.quota),)),
+            Place(
+                8,
+                "quota",
+                (
+                    Check(
+                        "recipient.quota", rcpt.quota, "recipients.over_quota"
+                    ),
+                ),
+            ),
         ),
     ),
     message=Row(
@@ -314,7 +464,14 @@ STANDARD = Pipeline(
             Place(
                 0,
                 "submission",
-                (Check("submission.authorship", content.authorship),),
+                (
+                    Check(
+                        "submission.authorship",
+                        content.authorship,
+                        "submission.own_author",
+                        lambda settings: settings.submission.own_author,
+                    ),
+                ),
             ),
             Place(9, "dkim-dmarc-arc"),
             Place(10, "scanners"),
@@ -324,6 +481,18 @@ STANDARD = Pipeline(
     ),
     data=Row(
         "data",
-        (Place(8, "quota", (Check("recipient.quota", content.quota),)),),
+        (
+            Place(
+                8,
+                "quota",
+                (
+                    Check(
+                        "recipient.quota",
+                        content.quota,
+                        "recipients.over_quota",
+                    ),
+                ),
+            ),
+        ),
     ),
 )

@@ -23,6 +23,23 @@ _DEFERRED = Reply(452, "Mailbox full, please try later", "4.2.2")
 _REFUSED = Reply(552, "Mailbox full", "5.2.2")
 
 
+def harvest(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
+    """
+    Send away who tries names to see which are there.
+
+    Whether this one is there makes no difference.
+    """
+    most = settings.harvest.most
+    if not most or facts.unknown < most:
+        return None
+    return Decision(
+        Verdict.DEFER,
+        "recipient.harvest",
+        f"{facts.unknown} recipients before were unknown, {most} is the limit",
+        Reply(421, "Too many unknown recipients, try later", "4.7.1"),
+    )
+
+
 def sender_domain(
     facts: RcptFacts, settings: PolicySettings
 ) -> Decision | Awaitable[Decision | None] | None:
@@ -70,6 +87,7 @@ def exists(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
         "recipient.unknown",
         f"nobody has the address {facts.forward_path}",
         Reply(550, "No such user here", "5.1.1"),
+        entry=f"domain {facts.forward_path.domain}",
     )
 
 

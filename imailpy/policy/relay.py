@@ -42,7 +42,12 @@ def relay(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
         return _LOCAL
     session = facts.mail.session
     if session.client.service == LMTP:
-        return _refuse(facts, "relay.lmtp", "LMTP delivers, it never relays")
+        return _refuse(
+            facts,
+            "relay.lmtp",
+            "LMTP delivers, it never relays",
+            f"listener {session.client.listener}",
+        )
     granted = GRANTS[settings.relay.policy]
     if session.avatar is not None and Claim.AUTHENTICATED in granted:
         return Decision(
@@ -65,10 +70,13 @@ def relay(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     )
 
 
-def _refuse(facts: RcptFacts, rule: str, why: str) -> Decision:
+def _refuse(
+    facts: RcptFacts, rule: str, why: str, entry: str | None = None
+) -> Decision:
     return Decision(
         Verdict.REJECT,
         rule,
         f"{why}; {facts.forward_path.domain} is not ours",
         _DENIED,
+        entry,
     )

@@ -19,8 +19,10 @@ from imailpy.mail import (
     ProvenCredentials,
     Recipient,
     ScramSecret,
+    Sign,
     Verdict,
 )
+from imailpy.policy.access import banned
 from imailpy.policy.facts import (
     LMTP,
     Authorship,
@@ -33,13 +35,17 @@ from imailpy.policy.facts import (
     Session,
 )
 from imailpy.policy.pipeline import settle
+from imailpy.policy.settings import HarvestRules
 from imailpy.realm.avatar import owns
-from imailpy.realm.record import Record
+from imailpy.realm.pauses import Pauses
 from imailpy.realm.rulebook import Rulebook
 from imailpy.realm.signin import Signin
 
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
+
+# The rule of a recipient that nobody is.
+UNKNOWN = "recipient.unknown"
 
 
 class _Transaction:
@@ -66,33 +72,76 @@ class Gate:
     def __init__(self, realm: Realm, client: Client) -> None:
         self.client = client
         self.avatar: IAvatar | None = None
-        self.record = Record(realm.journal, client)
+        self.record = realm.record(client)
         self._realm = realm
         self._signin = Signin(realm, client, self.record)
         self._helo: str | None = None
         self._tls: str | None = None
         self._counted = False
+        self._pauses = Pauses(realm.world.clock)
+        # Recipients that nobody was, on this connection.
+        self._unknown = 0
+        # Bans that were there when it came were looked at then.
+        self._bans_seen = 0
         self._session: Session | None = None
         self._transaction: _Transaction | None = None
 
     async def connect(self) -> Decision:
+        facts = self._connect_facts()
+        decision = await self._realm.books.current.connect.decide(
+            facts, self.record.asked("connect", facts)
+        )
+        return self._told("connect", self.client.address, decision)
+
+    def _connect_facts(self) -> ConnectFacts:
+        realm, client = self._realm, self.client
         from_address = from_network = 1
+        rates = 0, 0
         if not self._counted:
             self._counted = True
-            entered = self._realm.connections.enter(self.client)
-            from_address, from_network = entered
-        facts = ConnectFacts(
-            self.client,
+            from_address, from_network = realm.connections.enter(client)
+            limits = realm.settings.current.policy.limits
+            if limits.address_rate or limits.network_rate:
+                rates = realm.rates.connected(client)
+            realm.stress.look()
+        self._bans_seen = realm.bans.changes
+        return ConnectFacts(
+            client,
             from_address,
             from_network,
-            self._realm.connections.total,
+            realm.connections.total,
+            realm.world.clock.now(),
+            realm.bans.find(client.address),
+            *rates,
         )
-        decision = await self._realm.books.current.connect.decide(facts)
-        return self._told("connect", self.client.address, decision)
+
+    @property
+    def stressed(self) -> bool:
+        return self.avatar is None and self._realm.stress.on
+
+    def noticed(self, sign: Sign) -> None:
+        self._realm.bans.noticed(self.client, sign)
+
+    def parting(self) -> Decision | None:
+        bans = self._realm.bans
+        if bans.changes == self._bans_seen:
+            return None
+        self._bans_seen = bans.changes
+        ban = bans.find(self.client.address)
+        if ban is None:
+            return None
+        facts = ConnectFacts(self.client, ban=ban)
+        policy = self._realm.settings.current.policy
+        decision = banned(facts, policy)
+        if decision is not None:
+            self._told("connect", self.client.address, decision)
+        return decision
 
     async def hello(self, name: str) -> Decision:
         facts = HelloFacts(self.client, name, self._tls)
-        decision = await self._realm.books.current.hello.decide(facts)
+        decision = await self._realm.books.current.hello.decide(
+            facts, self.record.asked("hello", facts)
+        )
         if not decision.refuses:
             self._helo = name
             self._session = None
@@ -100,31 +149,37 @@ class Gate:
 
     def secured(self, description: str) -> None:
         self._tls = description
+        self.reset()
         self._helo = None
         self._session = None
         self._sign_out()
-        self.reset()
 
     async def login(
         self, credentials: PasswordCredentials | ProvenCredentials
     ) -> IAvatar:
-        avatar = await self._signin.login(credentials)
-        self._sign_out()
-        self.avatar = avatar
-        self._session = None
+        try:
+            avatar = await self._signin.login(credentials)
+            self._sign_out()
+            self.avatar = avatar
+            self._session = None
+        finally:
+            self.record.signed_in(*self._state())
         return avatar
 
     async def scram_secret(self, authcid: str) -> ScramSecret:
         return await self._signin.scram_secret(authcid)
 
     async def login_failed(self, mechanism: str, authcid: str) -> None:
-        await self._signin.proof_failed(mechanism, authcid)
+        try:
+            await self._signin.proof_failed(mechanism, authcid)
+        finally:
+            self.record.signed_in(*self._state())
 
     async def mail(
         self, reverse_path: Path, parameters: MailParameters
     ) -> Decision:
         book = self._realm.books.current
-        self._transaction = None
+        self.reset()
         try:
             owned = (
                 self.avatar is not None
@@ -138,9 +193,15 @@ class Gate:
                 "mail", str(reverse_path), _cannot_tell("mail", book, error)
             )
         facts = MailFacts(
-            self._who(), reverse_path, parameters, sender_owned=owned
+            self._who(),
+            reverse_path,
+            parameters,
+            sender_owned=owned,
+            rate=self._rate(book),
         )
-        decision = await book.mail.decide(facts)
+        decision = await book.mail.decide(
+            facts, self.record.asked("mail", facts)
+        )
         if not decision.refuses:
             self._transaction = _Transaction(book, facts)
         return self._told("mail", str(reverse_path), decision)
@@ -155,13 +216,23 @@ class Gate:
             return self._told(
                 "rcpt", str(path), _cannot_tell("rcpt", book, error)
             )
+        harvest = book.settings.policy.harvest
+        unknown = self._unknown_before(harvest)
         facts = RcptFacts(
-            transaction.facts, recipient, standing, transaction.accepted
+            transaction.facts,
+            recipient,
+            standing,
+            transaction.accepted,
+            unknown,
         )
-        decision = await book.rcpt.decide(facts)
+        decision = await book.rcpt.decide(
+            facts, self.record.asked("rcpt", facts)
+        )
         if not decision.refuses:
             transaction.accepted += 1
             transaction.standings[path] = standing
+        elif decision.rule == UNKNOWN and self.avatar is None:
+            await self._missed(harvest)
         return self._told("rcpt", str(path), decision)
 
     async def data(
@@ -169,6 +240,7 @@ class Gate:
     ) -> Sequence[Decision]:
         transaction = self._open()
         book = transaction.book
+        self.record.size_octets = body.size_octets
         authorship: Authorship | None = None
         try:
             # From and Sender are read where somebody will ask for them.
@@ -184,7 +256,9 @@ class Gate:
             self._told("data", "", decision)
             return [decision] * len(recipients)
         message = MessageFacts(transaction.facts, body.size_octets, authorship)
-        of_all = await book.message.decide(message)
+        of_all = await book.message.decide(
+            message, self.record.asked("message", message)
+        )
         if of_all.refuses:
             self._told("data", "", of_all)
             return [of_all] * len(recipients)
@@ -192,7 +266,9 @@ class Gate:
         for recipient in recipients:
             standing = transaction.standings[recipient.forward_path]
             facts = DataFacts(message, recipient, standing)
-            each = await book.data.decide(facts)
+            each = await book.data.decide(
+                facts, self.record.asked("data", facts)
+            )
             decisions.append(_harder(of_all, each))
         settled = settle(decisions, self.client.service == LMTP)
         for recipient, decision in zip(recipients, settled, strict=True):
@@ -204,16 +280,59 @@ class Gate:
 
     def reset(self) -> None:
         self._transaction = None
+        self.record.ends_transaction(*self._state())
 
     def closed(self) -> None:
-        self.reset()
+        self._transaction = None
+        self.record.ends(*self._state())
         self._sign_out()
         self._signin.closed()
+        self._pauses.let_go()
         if self._counted:
             self._counted = False
             self._realm.connections.leave(self.client)
+            self._realm.stress.look()
 
     # Inside
+
+    def _rate(self, book: Rulebook) -> int:
+        """Count a stranger's message, where somebody asks."""
+        limits = book.settings.policy.limits
+        address = self.client.address
+        if (
+            self.avatar is not None
+            or not limits.message_rate
+            or self.client.service == LMTP
+            or address in limits.exempt
+        ):
+            return 0
+        return self._realm.rates.sent(address)
+
+    def _unknown_before(self, harvest: HarvestRules) -> int:
+        """How many recipients of this client were nobody."""
+        if self.avatar is not None or self.client.service == LMTP:
+            return 0
+        if self.client.address in self._realm.settings.current.bans.exempt:
+            return 0
+        return max(
+            self._unknown,
+            self._realm.rates.unknown(self.client.address, harvest.window_s),
+        )
+
+    async def _missed(self, harvest: HarvestRules) -> None:
+        """Count a recipient that nobody is, and let time pass."""
+        realm, address = self._realm, self.client.address
+        if self.client.service == LMTP or (
+            address in realm.settings.current.bans.exempt
+        ):
+            return
+        self._unknown += 1
+        count = max(
+            self._unknown, realm.rates.missed(address, harvest.window_s)
+        )
+        if harvest.most and count == harvest.most:
+            self.noticed(Sign.UNKNOWN_RECIPIENTS)
+        await self._pauses.pause(harvest.delay(count))
 
     def _who(self) -> Session:
         if self._session is None:
@@ -225,6 +344,12 @@ class Gate:
                 self._realm.lookups,
             )
         return self._session
+
+    def _state(self) -> tuple[str | None, str | None, str | None]:
+        """HELO, TLS and user, for the record."""
+        avatar = self.avatar
+        user = None if avatar is None else str(avatar.account.address)
+        return self._helo, self._tls, user
 
     def _open(self) -> _Transaction:
         if self._transaction is None:
@@ -250,7 +375,8 @@ def _cannot_tell(
         f"{stage}.unavailable",
         error.private,
         error.reply,
-        snapshot=book.number,
+        book.settings.policy.entry("storage.directory"),
+        book.number,
     )
 
 

@@ -1,18 +1,18 @@
 """
-Counting: open connections, failed logins.
+Counting: open connections, how often somebody comes, failed logins.
 
 Memory is bounded by a number, whatever comes: connections by those that are
-open, failures by an upper limit above which the oldest are forgotten.
+open, the rest by the size of its table.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from imailpy.interfaces.world import IClock
 from imailpy.mail import Client
 from imailpy.policy.networks import address_number
+from imailpy.realm.counters import Counters
 from imailpy.realm.settings import FailureWindow
 
 # Address family, number of the network, width of the prefix.
@@ -20,9 +20,9 @@ Prefix = tuple[int, int, int]
 
 _CONNECTION_BITS = {4: (32, 24), 6: (64, 48)}
 _FAILURE_BITS = {4: (32, 26, 21), 6: (64, 48, 32)}
+_ADDRESS_BITS = {4: (32,), 6: (64,)}
 _WIDTH = {4: 32, 6: 128}
-
-MOST_FAILURES = 100_000
+_MINUTE_S = 60
 
 
 def prefix(address: str, bits: Mapping[int, Sequence[int]]) -> list[Prefix]:
@@ -37,6 +37,16 @@ def prefix(address: str, bits: Mapping[int, Sequence[int]]) -> list[Prefix]:
         (version, number >> (width - wanted), wanted)
         for wanted in bits[version]
     ]
+
+
+def own_network(address: str) -> Prefix:
+    """Give what counts as one client: an IPv4 address, an IPv6 /64."""
+    return prefix(address, _ADDRESS_BITS)[0]
+
+
+def spell(kind: bytes, network: Prefix) -> bytes:
+    """Spell a network for a counter."""
+    return b"%b %d/%d" % (kind, network[1], network[2])
 
 
 class Connections:
@@ -69,36 +79,75 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
+    def rehearsing(self) -> Connections:
+        """A likeness whose comings and goings are its own."""
+        likeness = Connections()
+        likeness.total = self.total
+        likeness._open = _Over(self._open)
+        return likeness
+
     @staticmethod
     def _keys(client: Client) -> Iterator[tuple[str, Prefix]]:
         for network in prefix(client.address, _CONNECTION_BITS):
             yield client.service, network
 
 
+class _Over(dict[tuple[str, Prefix], int]):
+    """Counts that begin where others stand, and leave those alone."""
+
+    def __init__(self, below: dict[tuple[str, Prefix], int]) -> None:
+        super().__init__()
+        self._below = below
+
+    def get(self, key: tuple[str, Prefix], default: Any = None) -> Any:
+        if key in self:
+            return self[key]
+        return self._below.get(key, default)
+
+
+class Rates:
+    """How often somebody comes, sends, or asks for who is not there."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def connected(self, client: Client) -> tuple[int, int]:
+        """Count a connection; gives those of this minute, as `enter`."""
+        kind = b"c " + client.service.encode()
+        counts = [
+            self._counters.add(spell(kind, network), _MINUTE_S)
+            for network in prefix(client.address, _CONNECTION_BITS)
+        ]
+        return counts[0], counts[1]
+
+    def sent(self, address: str) -> int:
+        """Count a message; gives those of its address in this minute."""
+        return self._counters.add(spell(b"m", own_network(address)), _MINUTE_S)
+
+    def unknown(self, address: str, window_s: int) -> int:
+        """Give the unknown recipients of an address."""
+        return self._counters.get(spell(b"u", own_network(address)), window_s)
+
+    def missed(self, address: str, window_s: int) -> int:
+        """One more."""
+        return self._counters.add(spell(b"u", own_network(address)), window_s)
+
+    def rehearsing(self) -> Rates:
+        """A likeness that counts apart."""
+        return Rates(self._counters.rehearsing())
+
+
 class Failures:
     """Failed logins by network and span of time."""
 
-    def __init__(self, clock: IClock, most: int = MOST_FAILURES) -> None:
-        self._clock = clock
-        self._most = most
-        # (span's width, network) -> [number of the span, failures in it]
-        self._counts: OrderedDict[tuple[int, Prefix], list[int]] = (
-            OrderedDict()
-        )
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
 
     def add(self, address: str, windows: Sequence[FailureWindow]) -> None:
         """A login from there has failed."""
         for window in windows:
-            span = self._span(window)
             for network in prefix(address, _FAILURE_BITS):
-                key = window.width_s, network
-                count = self._counts.setdefault(key, [span, 0])
-                if count[0] != span:
-                    count[:] = [span, 0]
-                count[1] += 1
-                self._counts.move_to_end(key)
-        while len(self._counts) > self._most:
-            self._counts.popitem(last=False)
+                self._counters.add(_failure(window, network), window.width_s)
 
     def over(
         self, address: str, windows: Sequence[FailureWindow]
@@ -106,20 +155,24 @@ class Failures:
         """Say which limit is reached, None when none is."""
         networks = prefix(address, _FAILURE_BITS)
         for window in windows:
-            span = self._span(window)
             limits = (window.narrow, window.middle, window.wide)
             for network, limit in zip(networks, limits, strict=True):
-                count = self._counts.get((window.width_s, network))
-                if count is None or count[0] != span or count[1] < limit:
+                count = self._counters.get(
+                    _failure(window, network), window.width_s
+                )
+                if count < limit:
                     continue
                 return (
-                    f"{count[1]} logins failed from its /{network[2]} "
+                    f"{count} logins failed from its /{network[2]} "
                     f"in {window.width_s} s, {limit} are allowed"
                 )
         return None
 
-    def __len__(self) -> int:
-        return len(self._counts)
+    def rehearsing(self) -> Failures:
+        """A likeness that counts apart."""
+        return Failures(self._counters.rehearsing())
 
-    def _span(self, window: FailureWindow) -> int:
-        return int(self._clock.monotonic() // window.width_s)
+
+def _failure(window: FailureWindow, network: Prefix) -> bytes:
+    # Windows of different widths have slots of their own.
+    return spell(b"f%d" % window.width_s, network)

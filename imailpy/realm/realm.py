@@ -5,9 +5,11 @@ from __future__ import annotations
 from twisted.cred.portal import Portal
 from zope.interface import implementer
 
+from imailpy.interfaces.bans import IBans
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
+from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
 from imailpy.interfaces.settings import Provider
@@ -16,15 +18,20 @@ from imailpy.mail import Client
 from imailpy.policy.facts import Authorship
 from imailpy.policy.pipeline import STANDARD, Pipeline
 from imailpy.realm.authors import read_authorship
+from imailpy.realm.bans import Bans
 from imailpy.realm.checkers import PasswordChecker, ProofChecker
+from imailpy.realm.counters import Counters
 from imailpy.realm.gate import Gate
-from imailpy.realm.limits import Connections, Failures
+from imailpy.realm.limits import Connections, Failures, Rates
 from imailpy.realm.logins import Logins
 from imailpy.realm.lookups import DomainLookups
 from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
+from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
+from imailpy.realm.slowing import Slowing
+from imailpy.realm.stress import Stress
 
 
 @implementer(IRealm)
@@ -38,6 +45,8 @@ class Realm:
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         pipeline: The checks, in their order.
+        history: Is told what was decided; None: nobody is.
+        bans: Where bans outlive us; None: nowhere.
     """
 
     def __init__(
@@ -50,15 +59,18 @@ class Realm:
         *,
         resolver: IResolver | None = None,
         pipeline: Pipeline = STANDARD,
+        history: IHistory | None = None,
+        bans: IBans | None = None,
     ) -> None:
         self.world = world
+        self.history = history
         self.settings = settings
         self.directory = directory
         self.recipients = recipients
         self.journal = journal
         self.books = Rulebooks(pipeline, settings)
         self.connections = Connections()
-        self.failures = Failures(world.clock)
+        self._count(bans)
         self.lookups = (
             None if resolver is None else DomainLookups(resolver, world.clock)
         )
@@ -68,9 +80,39 @@ class Realm:
         )
         self.portal = self._portal()
 
+    def _count(self, kept: IBans | None) -> None:
+        """Make what counts: each table has a bound, together 17 MB."""
+        world, settings = self.world, self.settings
+
+        def table(slots: int) -> Counters:
+            return Counters(world.clock, world.random.octets(32), slots)
+
+        rates = table(1 << 18)
+        self.rates = Rates(rates)
+        self.failures = Failures(table(1 << 18))
+        self.slowing = Slowing(table(1 << 17), table(1 << 18))
+        self.bans = Bans(
+            world,
+            lambda: settings.current.bans,
+            kept,
+            self.journal,
+            table(1 << 17),
+        )
+        self.stress = Stress(
+            world.clock,
+            lambda: settings.current.stress,
+            lambda: self.connections.total,
+            lambda: settings.current.policy.limits.total,
+            self.journal,
+        )
+
     def gate(self, client: Client) -> Gate:
         """As `IRealm.gate`."""
         return Gate(self, client)
+
+    def record(self, client: Client) -> Record:
+        """Make the record of a new gate."""
+        return Record(self.journal, client, self.history, self.world.clock)
 
     async def read_authorship(
         self, avatar: IAvatar, body: IBody
@@ -80,6 +122,7 @@ class Realm:
 
     async def stop(self) -> None:
         """Let passwords under way be checked, then end their threads."""
+        await self.bans.stop()
         await self.passwords.stop()
 
     def _portal(self) -> Portal:

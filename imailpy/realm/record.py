@@ -1,28 +1,70 @@
-"""What was decided on one connection: told to the journal, and kept."""
+"""What was decided on one connection: told to journal and history."""
 
 from __future__ import annotations
 
-from collections import deque
+from typing import Any
 
+from imailpy.interfaces.history import IHistory, Passage, Step
 from imailpy.interfaces.journal import IJournal
+from imailpy.interfaces.world import IClock
 from imailpy.mail import Client, Decision, Verdict
+from imailpy.policy.pipeline import Asked
 
-# The last of a long session are enough to explain what it was told.
-MOST_KEPT = 100
+# Of one passage; a message may have a thousand recipients.
+MOST_STEPS = 2100
 # Accepting a message has a line of its own, which names its rules.
 _ALWAYS_TOLD = frozenset(("connect", "auth"))
+# Sessions of these last for hours: a login is kept when it happens.
+_READING = frozenset(("imap", "pop3", "managesieve", "web"))
 
 
 class Record:
-    """The decisions of one connection, in their order."""
+    """
+    The decisions of one connection, in their order.
 
-    __slots__ = ("_client", "_journal", "kept")
+    Args:
+        history: Gets each transaction when it is over; None: nobody does.
 
-    def __init__(self, journal: IJournal, client: Client) -> None:
+    Attributes:
+        steps: Since the last transaction was over.
+        size_octets: Of the message of this transaction.
+    """
+
+    __slots__ = (
+        "_client",
+        "_clock",
+        "_history",
+        "_in_transaction",
+        "_journal",
+        "_left_out",
+        "size_octets",
+        "steps",
+    )
+
+    def __init__(
+        self,
+        journal: IJournal,
+        client: Client,
+        history: IHistory | None,
+        clock: IClock,
+    ) -> None:
         self._journal = journal
         self._client = client
-        # (stage, what it was about, decision)
-        self.kept: deque[tuple[str, str, Decision]] = deque(maxlen=MOST_KEPT)
+        self._history = history
+        self._clock = clock
+        self._in_transaction = False
+        self._left_out = 0
+        self.size_octets: int | None = None
+        self.steps: list[Step] = []
+
+    def asked(self, stage: str, facts: Any) -> list[Asked] | None:
+        """
+        A stage is about to be decided.
+
+        Returns:
+            Where to put what each check says; None: nobody wants to know.
+        """
+        return None
 
     def add(self, stage: str, about: str, decision: Decision) -> None:
         """
@@ -31,12 +73,18 @@ class Record:
         Args:
             about: A name or address as the peer said it; never a secret.
         """
-        self.kept.append((stage, about, decision))
+        if len(self.steps) < MOST_STEPS:
+            self.steps.append((stage, about, decision))
+        else:
+            self._left_out += 1
+        if stage == "mail":
+            self._in_transaction = True
         if decision.verdict is Verdict.ACCEPT and not (
             self._journal.verbose or stage in _ALWAYS_TOLD
         ):
             return
         client = self._client
+        reply = decision.reply
         self._journal.record(
             f"{stage}.decision",
             session_id=client.session_id,
@@ -44,6 +92,7 @@ class Record:
             rule=decision.rule,
             reason=decision.reason,
             entry=decision.entry,
+            reply=None if reply is None else str(reply),
             snapshot=decision.snapshot,
             about=about,
             client=client.address,
@@ -53,9 +102,45 @@ class Record:
     def rules(self) -> str:
         """The rules that decided since the last MAIL, blank between."""
         rules: list[str] = []
-        for stage, _, decision in reversed(self.kept):
+        for stage, _, decision in reversed(self.steps):
             if decision.rule not in rules:
                 rules.append(decision.rule)
             if stage == "mail":
                 break
         return " ".join(reversed(rules))
+
+    def ends_transaction(
+        self, helo: str | None, tls: str | None, user: str | None
+    ) -> None:
+        """A transaction is over, if there was one."""
+        if self._in_transaction:
+            self.ends(helo, tls, user)
+
+    def signed_in(
+        self, helo: str | None, tls: str | None, user: str | None
+    ) -> None:
+        """Somebody has signed in, or failed to."""
+        if self._client.service in _READING:
+            self.ends(helo, tls, user)
+
+    def ends(
+        self, helo: str | None, tls: str | None, user: str | None
+    ) -> None:
+        """Give the steps so far to the history, and begin anew."""
+        steps, self.steps = self.steps, []
+        left_out, self._left_out = self._left_out, 0
+        size_octets, self.size_octets = self.size_octets, None
+        self._in_transaction = False
+        if self._history is not None and steps:
+            self._history.add(
+                Passage(
+                    self._clock.now(),
+                    self._client,
+                    helo,
+                    tls,
+                    user,
+                    steps,
+                    left_out,
+                    size_octets,
+                )
+            )

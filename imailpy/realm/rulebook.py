@@ -62,12 +62,17 @@ class Rulebook:
 
 
 class Rulebooks:
-    """Gives the current rulebook, made once for each snapshot."""
+    """
+    Gives the current rulebook, made once for each snapshot.
+
+    Attributes:
+        pipeline: The checks, in their order.
+    """
 
     def __init__(
         self, pipeline: Pipeline, settings: Provider[RealmSettings]
     ) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._settings = settings
         self._current: Rulebook | None = None
 
@@ -81,11 +86,11 @@ class Rulebooks:
             or book.number != number
             or book.settings is not settings
         ):
-            book = Rulebook(self._pipeline, settings, number)
+            book = Rulebook(self.pipeline, settings, number)
             self._current = book
         return book
 
     def use(self, pipeline: Pipeline) -> None:
         """Take another pipeline; transactions under way keep theirs."""
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._current = None

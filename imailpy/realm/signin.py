@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginFailed
-from twisted.internet.defer import Deferred
 
 from imailpy.errors import (
     DirectoryUnavailable,
@@ -25,15 +24,23 @@ from imailpy.mail import (
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
+    Sign,
     Verdict,
 )
 from imailpy.realm.checkers import PasswordShown, ProofShown
+from imailpy.realm.pauses import Pauses
 from imailpy.realm.record import Record
 from imailpy.realm.scram import scram_secret
 
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
 
+# Rule -> the setting behind it; for others it is the account.
+_SETTINGS = {
+    "login.throttled": "login.failure_windows",
+    "login.busy": "login.hash_threads",
+    "login.unavailable": "storage.directory",
+}
 # Of a name that somebody typed, in the log.
 _MOST_SHOWN = 80
 
@@ -45,18 +52,20 @@ class Signin:
         self._realm = realm
         self._client = client
         self._record = record
-        self._waiting: list[Deferred[None]] = []
+        self._pauses = Pauses(realm.world.clock)
 
     async def login(
         self, credentials: PasswordCredentials | ProvenCredentials
     ) -> IAvatar:
         """As `IGate.login`."""
         self._refuse_flood(credentials.authcid)
-        shown: ICredentials = (
-            PasswordShown(credentials)
-            if isinstance(credentials, PasswordCredentials)
-            else ProofShown(credentials)
-        )
+        shown: ICredentials
+        if isinstance(credentials, PasswordCredentials):
+            # A proof has waited before it got its salt.
+            await self._slow_down(credentials.authcid)
+            shown = PasswordShown(credentials)
+        else:
+            shown = ProofShown(credentials)
         try:
             avatar = await self._enter(shown)
         except LoginFailed as error:
@@ -84,11 +93,18 @@ class Signin:
             f"{credentials.mechanism} for {avatar.account.address}",
             credentials.authcid,
         )
+        realm = self._realm
+        realm.slowing.entered(
+            credentials.authcid,
+            self._client.address,
+            realm.settings.current.login,
+        )
         return avatar
 
     async def scram_secret(self, authcid: str) -> ScramSecret:
         """As `IGate.scram_secret`."""
         self._refuse_flood(authcid)
+        await self._slow_down(authcid)
         realm = self._realm
         try:
             return await scram_secret(
@@ -104,9 +120,16 @@ class Signin:
 
     def closed(self) -> None:
         """Nobody waits any longer."""
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
+        self._pauses.let_go()
+
+    async def _slow_down(self, authcid: str) -> None:
+        """An account under attack keeps strangers waiting."""
+        realm = self._realm
+        await self._pauses.pause(
+            realm.slowing.delay_s(
+                authcid, self._client.address, realm.settings.current.login
+            )
+        )
 
     async def _enter(self, shown: ICredentials) -> IAvatar:
         # Both of our parts of the portal give Deferreds; what is at hand is
@@ -132,34 +155,32 @@ class Signin:
         """Count it, tell it, and let time pass."""
         settings = self._realm.settings.current.login
         self._realm.failures.add(self._client.address, settings.windows)
+        self._realm.slowing.failed(credentials.authcid, settings)
+        self._realm.bans.noticed(self._client, Sign.FAILED_LOGIN)
         self._tell(
             Verdict.REJECT,
             "login.refused",
             f"{credentials.mechanism}: {reason}",
             credentials.authcid,
         )
-        if settings.failure_delay_s > 0:
-            await self._pause(settings.failure_delay_s)
-
-    async def _pause(self, delay_s: float) -> None:
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        call = self._realm.world.clock.call_later(
-            delay_s, self._go_on, waiting
-        )
-        await waiting
-        call.cancel()
-
-    def _go_on(self, waiting: Deferred[None]) -> None:
-        self._waiting.remove(waiting)
-        waiting.callback(None)
+        await self._pauses.pause(settings.failure_delay_s)
 
     def _tell(
         self, verdict: Verdict, rule: str, reason: str, authcid: str
     ) -> None:
-        number = self._realm.settings.number
+        settings = self._realm.settings
+        entry = None
+        if verdict is not Verdict.ACCEPT:
+            setting = _SETTINGS.get(rule)
+            entry = (
+                f"account {authcid[:_MOST_SHOWN]}"
+                if setting is None
+                else settings.current.policy.entry(setting)
+            )
         self._record.add(
             "auth",
             authcid[:_MOST_SHOWN],
-            Decision(verdict, rule, reason, snapshot=number),
+            Decision(
+                verdict, rule, reason, entry=entry, snapshot=settings.number
+            ),
         )

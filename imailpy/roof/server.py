@@ -23,23 +23,28 @@ from imailpy.admin.control import SOCKET_NAME, ControlFactory
 from imailpy.admin.journal import Journal, StreamSink
 from imailpy.admin.meters import Meters, site
 from imailpy.admin.operations import Operations, ServerDoors
-from imailpy.config import ConfigError, Configuration
+from imailpy.admin.rehearsals import Rehearsals
+from imailpy.config import ConfigError, Configuration, rooms
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
 from imailpy.config.schema import ListenerTls, LogLevel, Service
 from imailpy.delivery.service import Delivery
 from imailpy.dns.stub import Resolver
 from imailpy.errors import MailError
+from imailpy.history import History
 from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
 from imailpy.listeners.smtp.factory import SmtpFactory
+from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
+
+_LAG_S = 2.0
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -92,6 +97,7 @@ class Server(TwistedService):
         self._factories: list[Any] = []
         self._others: list[Any] = []
         self._started_at = 0.0
+        self._lag_watch: Any = None
         self._last_lines: Callable[[], object] = lambda: None
         self.opened: Deferred[None] | None = None
 
@@ -116,6 +122,9 @@ class Server(TwistedService):
         world.on_hangup(self._hung_up)
         self._started_at = world.clock.now()
         self.meters: Meters | None = None
+        self.history = History(
+            world, self.providers.history, lambda: self.journal
+        )
         self.journal = self._make_journal()
         self.store: IStore = SqliteStore(
             world, self.providers.store, self.journal
@@ -136,9 +145,19 @@ class Server(TwistedService):
             self.delivery.router,
             self.journal,
             resolver=self.resolver,
+            history=self.history,
+            bans=self.store.bans,
         )
+        self.policy = Keeper(world, self.journal, self.realm.books)
         self.operations = Operations(
-            world, self.store, self.realm.passwords, self._doors()
+            world,
+            self.store,
+            self.realm.passwords,
+            self._doors(),
+            history=self.history,
+            rehearsals=Rehearsals(
+                world, self.providers, self.store, self.realm
+            ),
         )
         self.opened = Deferred.fromCoroutine(self._open())
         self.opened.addErrback(self._cannot_open)
@@ -159,7 +178,13 @@ class Server(TwistedService):
             )
             self._last_lines = sink.flush
         verbose = told.level is LogLevel.DEBUG
-        return Journal(sink, self._count, verbose)
+        return Journal(
+            sink,
+            self._count,
+            verbose,
+            keep=self.history.note,
+            clock=self.world.clock,
+        )
 
     def _count(self, event: str) -> None:
         if self.meters is not None:
@@ -171,11 +196,15 @@ class Server(TwistedService):
             facts=self.facts,
             wake_queue=self.delivery.runner.wake,
             realm=self.realm,
+            policy=self.policy,
         )
 
     async def _open(self) -> None:
+        await self.policy.begin(self.providers.realm.current.custom)
         if self._prepare is not None:
             await self._prepare(self.operations)
+        await self.realm.bans.load()
+        self._watch_lag()
         directory = self.providers.store.current.directory
         self._others.append(
             self.world.network.listen_unix(
@@ -193,6 +222,18 @@ class Server(TwistedService):
             ),
         )
 
+    def _watch_lag(self) -> None:
+        """See how late the reactor is, every other second."""
+        clock = self.world.clock
+        due = clock.monotonic() + _LAG_S
+
+        def look() -> None:
+            self.realm.stress.was_late(clock.monotonic() - due)
+            self.realm.stress.look()
+            self._watch_lag()
+
+        self._lag_watch = clock.call_later(_LAG_S, look)
+
     def _listen_for_scrapers(self) -> None:
         metrics = self.providers.configuration.metrics
         if not metrics.port or self.meters is None:
@@ -207,8 +248,8 @@ class Server(TwistedService):
         self._others.append(port)
 
     def _cannot_open(self, failure: Any) -> None:
-        if failure.check(CannotBind):
-            refused: CannotBind = failure.value
+        if failure.check(CannotBind, PolicyRefused):
+            refused: CannotBind | PolicyRefused = failure.value
             self.world.die(refused.exit_code, refused.private)
             return
         self.log.failure("the server cannot start", failure)
@@ -249,14 +290,18 @@ class Server(TwistedService):
         return made
 
     async def _stop(self) -> None:
+        self.policy.stop()
         factories, self._factories = self._factories, []
         others, self._others = self._others, []
+        if self._lag_watch is not None:
+            self._lag_watch.cancel()
         await in_order(
             self.ports.close,
             *(factory.stop for factory in factories),
             self.delivery.stop,
             *(port.stopListening for port in others),
             self.realm.stop,
+            self.history.stop,
             self.store.close,
         )
         self.journal.record("server.stopped")
@@ -266,7 +311,11 @@ class Server(TwistedService):
 
     def _figures(self) -> dict[str, float]:
         longest_ms = self.world.longest_callback_s() * 1000
-        return {"reactor_longest_ms": round(longest_ms, 1)}
+        return {
+            "reactor_longest_ms": round(longest_ms, 1),
+            "history_dropped": self.history.dropped,
+            **self.policy.figures(),
+        }
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of the running server."""
@@ -277,14 +326,18 @@ class Server(TwistedService):
             "configuration": self.providers.configuration.file,
             "configuration_number": self.providers.realm.number,
             **self._figures(),
+            **self.policy.facts(),
+            **self.history.figures(),
             "connections": sum(
                 len(factory.connections) for factory in self._factories
             ),
+            "stress": self.realm.stress.on,
+            "bans": len(self.realm.bans.all()),
         }
 
     async def reload(self) -> int:
         """
-        Read the configuration again, all or nothing.
+        Read the configuration and the policy again, all or nothing.
 
         Raises:
             CannotReload: Nothing has changed, and why.
@@ -292,7 +345,10 @@ class Server(TwistedService):
         if self._reread is None:
             raise CannotReload("no file", "there is no file to read again")
         try:
-            self.providers.reload(self._reread())
+            configuration = self._reread()
+            policy = await self.policy.prepare(rooms.custom(configuration))
+            self.providers.reload(configuration)
+            self.policy.commit(policy)
         except ConfigError as error:
             self.journal.record("server.reload_refused", reason=str(error))
             raise CannotReload("configuration", str(error)) from None

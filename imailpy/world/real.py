@@ -27,7 +27,9 @@ from imailpy.interfaces.world import (
 from imailpy.world.real_disk import RealDisk
 from imailpy.world.real_loop import LoopWatch
 from imailpy.world.real_network import RealNetwork
+from imailpy.world.real_processes import RealProcesses
 from imailpy.world.real_threads import RealThreads
+from imailpy.world.real_watchdog import RealWatchdog
 
 PR_SET_DUMPABLE = 4
 M_TRIM_THRESHOLD = -1
@@ -106,6 +108,8 @@ class RealWorld:
         self.disk = RealDisk()
         self.random: IRandom = RealRandom()
         self.threads = RealThreads(reactor)
+        self.processes = RealProcesses(reactor)
+        self.watchdog = RealWatchdog()
         self.host_name = host_name or socket.getfqdn()
         self.exit_code = 0
         self._watch: LoopWatch | None = None

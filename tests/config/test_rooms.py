@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.config import ConfigError, Configuration, parse, rooms
@@ -13,6 +14,7 @@ from imailpy.listeners.imap.settings import ImapSettings
 from imailpy.listeners.pop3.settings import Pop3Settings
 from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Path, Secret
+from imailpy.policy.networks import NOWHERE
 from imailpy.policy.settings import OverQuota, RelayPolicy
 from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
 from imailpy.realm.settings import RealmSettings
@@ -26,7 +28,11 @@ class RealmTests(SynchronousTestCase):
 
     def test_defaults(self) -> None:
         """Without a word in the file the realm has its own defaults."""
-        self.assertEqual(rooms.realm(Configuration()), RealmSettings())
+        made = rooms.realm(Configuration())
+        # This machine is never banned, unless its operator wants it.
+        self.assertIn("127.0.0.1", made.bans.exempt)
+        nobody = evolve(made.bans, exempt=NOWHERE)
+        self.assertEqual(evolve(made, bans=nobody), RealmSettings())
 
     def test_all(self) -> None:
         """What the file says reaches the realm."""

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import click
-from attrs import fields
+from attrs import fields, has, resolve_types
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.cli.main import main
@@ -26,7 +26,8 @@ from tests.house.source import HOUSE, modules, room
 # Rooms that decide, and the rooms whose events are in the log.
 DECIDING = {"policy", "realm"}
 EVENT = re.compile(
-    r"(server|smtp|delivery|queue|dsn|imap|pop3|store)\.[a-z_]+"
+    r"(server|smtp|delivery|queue|dsn|imap|pop3|store|history|ban|stress|policy)"
+    r"\.[a-z_]+"
 )
 RULE = re.compile(r"(connect|hello|login|relay|recipient|submission)\.[a-z_]+")
 ROLES = ("sender", "recipient")
@@ -42,7 +43,7 @@ LINK = re.compile(r"`<([^>`]+)>`_|``((?:docs|etc|tests|imailpy|bench)/\S+?)``")
 @cache
 def manual() -> str:
     """The manual and all its pages."""
-    pages = [DOCS / "manual.rst", *sorted((DOCS / "manual").glob("*.rst"))]
+    pages = [DOCS / "manual.rst", *sorted((DOCS / "manual").rglob("*.rst"))]
     return "\n".join(page.read_text(encoding="utf-8") for page in pages)
 
 
@@ -75,7 +76,7 @@ def events() -> set[str]:
             continue
         told = {text for text in texts(tree) if EVENT.fullmatch(text)}
         found |= told - fault_points(tree)
-    return found
+    return found - settings_names()
 
 
 def rules() -> set[str]:
@@ -90,7 +91,19 @@ def rules() -> set[str]:
                 if RULE.fullmatch(rule):
                     found.add(rule)
     # An f-string's parts are constants of their own.
-    return {rule for rule in found - CHECKS if not rule.endswith("_")}
+    found -= CHECKS | settings_names()
+    return {rule for rule in found if not rule.endswith("_")}
+
+
+def settings_names() -> set[str]:
+    """Give `section.key` of every setting: checks name theirs."""
+    resolve_types(Configuration)
+    return {
+        f"{section.name}.{key.name}"
+        for section in fields(Configuration)
+        if has(section.type)
+        for key in fields(section.type)
+    }
 
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:

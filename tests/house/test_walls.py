@@ -153,6 +153,8 @@ class SafetyTests(SynchronousTestCase):
             f"{module}: {word}"
             for module, (text, _) in modules().items()
             if room(module) not in allowed
+            # The relay battery plays this machine: it gets nothing for it.
+            and not module.startswith("imailpy.realm.battery")
             for word in ("is_loopback", "127.0.0.1", '"::1"', "localhost")
             if word in text
         ]

@@ -1,11 +1,13 @@
 """Stages, order, and what becomes of several decisions."""
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.mail import Decision, Reply, Verdict
 from imailpy.policy.pipeline import (
     STANDARD,
+    Asked,
     Check,
     Evaluation,
     Place,
@@ -36,7 +38,7 @@ class RowTests(SynchronousTestCase):
         return Check(name, function)  # type: ignore[arg-type]
 
     def decide(
-        self, *said: object, trail: list[Decision] | None = None
+        self, *said: object, trail: list[Asked] | None = None
     ) -> Decision:
         checks = tuple(
             self.check(f"check-{at}", each) for at, each in enumerate(said)
@@ -81,10 +83,44 @@ class RowTests(SynchronousTestCase):
 
     def test_unknown_counts_as_nothing(self) -> None:
         """A signal that could not be had is told and decides nothing."""
-        trail: list[Decision] = []
+        trail: list[Asked] = []
         found = self.decide(decision(Verdict.UNKNOWN, "dns"), trail=trail)
         self.assertEqual(found.rule, "test.accept")
-        self.assertEqual([each.rule for each in trail], ["dns"])
+        self.assertEqual(
+            [each.said.rule for each in trail if each.said], ["dns"]
+        )
+
+    def test_trail_holds_the_silent_ones_too(self) -> None:
+        """All that were asked are in the trail, none behind a refusal."""
+        trail: list[Asked] = []
+        said = decision(Verdict.REJECT, "no")
+        found = self.decide(None, said, None, trail=trail)
+        self.assertEqual(
+            [(each.check.name, each.said) for each in trail],
+            [("check-0", None), ("check-1", found)],
+        )
+
+    def test_refusal_names_its_setting(self) -> None:
+        """A refusal without an entry gets that of its check's setting."""
+        settings = PolicySettings(written={"a.b": "imailpy.toml:7"})
+        said = decision(Verdict.REJECT, "no")
+        for setting, entry in (
+            ("a.b", "imailpy.toml:7"),
+            ("a.c", "a.c (default)"),
+            ("", "check (built in)"),
+        ):
+            check: Check[str] = Check("check", lambda *_: said, setting)
+            row = Row("test", (Place(1, "one", (check,)),))
+            found = answer(Evaluation(row, settings, 1).decide("facts"))
+            self.assertEqual(found.entry, entry)
+
+    def test_what_is_off_is_not_asked(self) -> None:
+        """A check that its settings switch off costs nothing."""
+        check = self.check("off", decision(Verdict.REJECT, "no"))
+        off = evolve(check, on=lambda settings: False)
+        row = Row("test", (Place(1, "one", (off,)),))
+        found = answer(Evaluation(row, PolicySettings(), 1).decide("facts"))
+        self.assertEqual((found.rule, self.asked), ("test.accept", []))
 
     def test_look_ups_are_awaited(self) -> None:
         """A check may answer later; the next one waits for it."""
@@ -140,6 +176,18 @@ class OrderTests(SynchronousTestCase):
         for row in STANDARD.rows:
             names = [check.name for check in row.checks]
             self.assertEqual(len(names), len(set(names)), row.stage)
+
+    def test_built_in_checks_name_their_setting(self) -> None:
+        """Whatever can be configured says where."""
+        nowhere = {
+            "hello.missing",
+            "submission.login_required",
+            "recipient.unknown",
+        }
+        for row in STANDARD.rows:
+            for check in row.checks:
+                if check.name not in nowhere:
+                    self.assertIn(".", check.setting, check.name)
 
 
 class SettleTests(SynchronousTestCase):

@@ -26,7 +26,7 @@ from imailpy.policy.settings import (
 from imailpy.protocol.smtp.events import Rcpt
 from imailpy.protocol.smtp.grammar import parse_command, split_verb
 from imailpy.realm.realm import Realm
-from imailpy.realm.settings import LoginSettings, RealmSettings
+from imailpy.realm.settings import LoginSettings, RealmSettings, uncounted
 from tests.realm.support import drive
 from tests.support.journal import KeptJournal
 from tests.support.settings import Fixed
@@ -141,7 +141,7 @@ class BatteryTests(SynchronousTestCase):
                 )
             )
         )
-        self.settings = Fixed(RealmSettings())
+        self.settings = Fixed(uncounted(RealmSettings()))
         router = Router(
             Fixed(
                 DeliverySettings(
@@ -197,13 +197,16 @@ class BatteryTests(SynchronousTestCase):
     def test_B4_9_listed_or_not(self) -> None:
         """Under `addresses` the list counts, and nothing like it."""
         self.settings.change(
-            RealmSettings(
-                PolicySettings(
-                    RelaySettings(
-                        RelayPolicy.ADDRESSES, Networks.parse(["10.0.0.0/8"])
-                    )
-                ),
-                LoginSettings(),
+            uncounted(
+                RealmSettings(
+                    PolicySettings(
+                        RelaySettings(
+                            RelayPolicy.ADDRESSES,
+                            Networks.parse(["10.0.0.0/8"]),
+                        )
+                    ),
+                    LoginSettings(),
+                )
             )
         )
         self.play("203.0.113.9", Path("alice", "example.test"))

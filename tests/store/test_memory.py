@@ -10,6 +10,7 @@ from tests.store import (
     contract,
     contract_accept,
     contract_account,
+    contract_bans,
     contract_directory,
     contract_mailbox,
 )
@@ -26,6 +27,10 @@ class _Memory:
 
 class DoorsTests(_Memory, contract.DoorsContract, SynchronousTestCase):
     """All doors are there."""
+
+
+class BansTests(_Memory, contract_bans.BansContract, SynchronousTestCase):
+    """Bans."""
 
 
 class SpoolTests(_Memory, contract.SpoolContract, SynchronousTestCase):

@@ -14,6 +14,7 @@ from tests.store import (
     contract,
     contract_accept,
     contract_account,
+    contract_bans,
     contract_directory,
     contract_mailbox,
 )
@@ -50,6 +51,10 @@ class Durable:
 
 class DoorsTests(Durable, contract.DoorsContract, SynchronousTestCase):
     """All doors are there."""
+
+
+class BansTests(Durable, contract_bans.BansContract, SynchronousTestCase):
+    """Bans."""
 
 
 class SpoolTests(Durable, contract.SpoolContract, SynchronousTestCase):

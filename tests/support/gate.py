@@ -16,6 +16,7 @@ from imailpy.mail import (
     Path,
     ProvenCredentials,
     ScramSecret,
+    Sign,
 )
 from imailpy.protocol.sasl import make_secret
 
@@ -47,6 +48,9 @@ class TableGate:
         asked: What was asked, in order, as (stage, argument).
         unavailable: Raised by every login question when it is set.
         decision: What `connect` decides.
+        signs: What was noticed.
+        parts_with: What `parting` gives.
+        stressed: As in `IGate`.
     """
 
     def __init__(
@@ -58,6 +62,9 @@ class TableGate:
         self.asked: list[tuple[str, Any]] = []
         self.unavailable: MailError | None = None
         self.decision: Decision = ACCEPTED
+        self.signs: list[Sign] = []
+        self.parts_with: Decision | None = None
+        self.stressed = False
 
     async def connect(self) -> Decision:
         self.asked.append(("connect", None))
@@ -111,6 +118,12 @@ class TableGate:
     ) -> Sequence[Decision]:
         self.asked.append(("data", tuple(recipients)))
         return [ACCEPTED for _ in recipients]
+
+    def noticed(self, sign: Sign) -> None:
+        self.signs.append(sign)
+
+    def parting(self) -> Decision | None:
+        return self.parts_with
 
     def rules(self) -> str:
         return "test.accept"

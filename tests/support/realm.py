@@ -77,8 +77,10 @@ class ScriptedRealm:
         self.passwords = dict(passwords)
         self.script: dict[str, Any] = {}
         self.gates: list[ScriptedGate] = []
+        self.stressed = False
 
     def gate(self, client: Client) -> ScriptedGate:
         gate = ScriptedGate(client, self.passwords, self.script)
+        gate.stressed = self.stressed
         self.gates.append(gate)
         return gate

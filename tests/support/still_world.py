@@ -25,6 +25,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from imailpy.interfaces.world import IClock, INetwork, IRandom, IWorld
+from imailpy.world.simulated.processes import (
+    InlineProcesses,
+    InlineWatchdog,
+)
 
 START = 1_800_000_000.0
 
@@ -374,6 +378,8 @@ class StillWorld:
         self.random: Any = SeededRandom()
         self.disk: Any = MemoryFiles()
         self.threads: Any = None
+        self.processes: Any = InlineProcesses()
+        self.watchdog: Any = InlineWatchdog()
         self.host_name = host_name
         self.died: list[tuple[int, str]] = []
 

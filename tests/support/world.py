@@ -29,6 +29,10 @@ from imailpy.interfaces.world import (
 from imailpy.world.real import RealCall
 from imailpy.world.real_disk import RealDisk
 from imailpy.world.real_network import RealNetwork
+from imailpy.world.simulated.processes import (
+    InlineProcesses,
+    InlineWatchdog,
+)
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -192,6 +196,8 @@ class TestWorld:
         self.disk = disk if disk is not None else RealDisk()
         self.random = SeededRandom(seed)
         self.threads = InlineThreads()
+        self.processes = InlineProcesses()
+        self.watchdog = InlineWatchdog()
         self.host_name = "mx.example.test"
         self.points: Counter[str] = Counter()
         self.planted: dict[str, Any] = {}

@@ -11,8 +11,12 @@ from __future__ import annotations
 
 from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
+from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
+from imailpy.admin.operations.past import Past
+from imailpy.admin.operations.policies import Policies
+from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
 from imailpy.admin.operations.server import TheServer
 from imailpy.admin.operations.words import (
@@ -21,13 +25,25 @@ from imailpy.admin.operations.words import (
     Plain,
     complaint_of,
 )
+from imailpy.admin.rehearsals import Rehearsals
+from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.realm.passwords import Passwords
 
 __all__ = ["BadRequest", "Operations", "ServerDoors", "complaint_of"]
 
-NOUNS = (Domains, Accounts, Aliases, Queue, TheServer)
+NOUNS = (
+    Domains,
+    Accounts,
+    Aliases,
+    Queue,
+    Bans,
+    Past,
+    Policy,
+    Policies,
+    TheServer,
+)
 
 
 class Operations:
@@ -38,6 +54,8 @@ class Operations:
         store: Open.
         passwords: Checks and hashes new passwords.
         server: None when no server runs and the store was opened instead.
+        history: What was decided; None where nobody has opened it.
+        rehearsals: What would be decided; None without a configuration.
     """
 
     def __init__(
@@ -46,10 +64,13 @@ class Operations:
         store: IStore,
         passwords: Passwords,
         server: ServerDoors | None = None,
+        *,
+        history: IHistory | None = None,
+        rehearsals: Rehearsals | None = None,
     ) -> None:
         self.world = world
         self.store = store
-        house = House(world, store, passwords, server)
+        house = House(world, store, passwords, server, history, rehearsals)
         self._table: dict[str, Operation] = {}
         for noun in NOUNS:
             self._table.update(noun(house).table())

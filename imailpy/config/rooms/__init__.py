@@ -4,15 +4,18 @@ From the one configuration to each room's own few settings.
 A reload makes them anew; `providers` hands them out.
 """
 
+from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.delivery import delivery
 from imailpy.config.rooms.listeners import LISTENERS, imap, pop3, smtp
-from imailpy.config.rooms.machine import dns, store, tls
+from imailpy.config.rooms.machine import dns, history, store, tls
 from imailpy.config.rooms.realm import realm
 
 __all__ = [
     "LISTENERS",
+    "custom",
     "delivery",
     "dns",
+    "history",
     "imap",
     "pop3",
     "realm",

@@ -36,6 +36,10 @@ def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
             junk_commands=said.max_junk_commands,
         ),
         failures_most=said.failures,
+        stressed_s=configuration.stress.timeout_s,
+        stressed_errors=configuration.stress.errors,
+        least_rate=said.least_rate,
+        grace_s=said.grace_s,
     )
 
 

@@ -6,6 +6,7 @@ from imailpy.config.fields import read_server
 from imailpy.config.rooms.units import DAY_S, MIB
 from imailpy.config.schema import Configuration
 from imailpy.dns.settings import DnsSettings, Server
+from imailpy.history.settings import HistorySettings
 from imailpy.mail.facts import canonical_address
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import CertificateFiles, TlsSettings
@@ -21,6 +22,16 @@ def store(configuration: Configuration) -> StoreSettings:
         reserve_octets=storage.reserve_mb * MIB,
         spool_octets=storage.spool_mb * MIB,
         undelete_s=storage.undelete_days * DAY_S,
+    )
+
+
+def history(configuration: Configuration) -> HistorySettings:
+    """What the decision history is told."""
+    return HistorySettings(
+        directory=configuration.storage.directory,
+        days=configuration.history.days,
+        most_octets=configuration.history.max_mb * MIB,
+        min_free_octets=configuration.storage.min_free_mb * MIB,
     )
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from imailpy.config.access import access_rules
+from imailpy.config.rooms.custom import custom
+from imailpy.config.rooms.units import DAY_S, HOUR_S, MINUTE_S
 from imailpy.config.schema import Configuration
+from imailpy.interfaces.world import IDisk
+from imailpy.mail import Sign
 from imailpy.policy.networks import Networks, parse_network
 from imailpy.policy.settings import (
     ConnectionLimits,
+    HarvestRules,
     HelloRules,
     PolicySettings,
     RecipientRules,
@@ -13,30 +19,77 @@ from imailpy.policy.settings import (
     SubmissionRules,
 )
 from imailpy.realm.settings import (
-    STANDARD_WINDOWS,
+    BanSettings,
+    FailureWindow,
     LoginSettings,
     RealmSettings,
+    StressSettings,
 )
 
 
-def realm(configuration: Configuration) -> RealmSettings:
-    """What the security realm is told."""
+def realm(
+    configuration: Configuration, disk: IDisk | None = None
+) -> RealmSettings:
+    """
+    What the security realm is told.
+
+    Args:
+        disk: Where the lists are that it names; None: they are left out.
+    """
     login = configuration.login
     return RealmSettings(
-        policy=_policy(configuration),
+        policy=_policy(configuration, disk),
         login=LoginSettings(
             failure_delay_s=login.failure_delay_s,
-            windows=STANDARD_WINDOWS if login.failure_windows else (),
+            windows=_windows(configuration),
             cache_s=login.cache_s,
             hash_threads=login.hash_threads,
             host_delimiters=login.host_delimiters,
             default_domain=login.default_domain,
+            slow_after=login.slow_after,
+            slow_step_s=login.slow_step_s,
+            slow_most_s=login.slow_most_s,
+            known_days=login.known_days,
         ),
         box_delimiters=configuration.recipients.box_delimiters,
+        bans=_bans(configuration),
+        stress=StressSettings(
+            configuration.stress.share, calm_s=configuration.stress.calm_s
+        ),
+        custom=custom(configuration),
     )
 
 
-def _policy(configuration: Configuration) -> PolicySettings:
+def _windows(configuration: Configuration) -> tuple[FailureWindow, ...]:
+    """How many logins may fail from a network."""
+    login = configuration.login
+    if not login.failure_windows:
+        return ()
+    return (
+        FailureWindow(int(MINUTE_S), *login.failures_a_minute),
+        FailureWindow(int(DAY_S), *login.failures_a_day),
+    )
+
+
+def _bans(configuration: Configuration) -> BanSettings:
+    said = configuration.bans
+    return BanSettings(
+        enabled=said.enabled,
+        score=said.score,
+        window_s=int(said.window_minutes * MINUTE_S),
+        weights={sign: getattr(said.weights, sign.value) for sign in Sign},
+        first_s=said.first_minutes * MINUTE_S,
+        growth=said.growth,
+        longest_s=said.longest_hours * HOUR_S,
+        repeat_s=said.repeat_days * DAY_S,
+        most=said.most,
+        exempt=_networks(configuration, "bans", "exempt"),
+    )
+
+
+def _policy(
+    configuration: Configuration, disk: IDisk | None
+) -> PolicySettings:
     limits = configuration.limits
     submission = configuration.submission
     smart_host = configuration.delivery.smart_host.host
@@ -50,6 +103,16 @@ def _policy(configuration: Configuration) -> PolicySettings:
             limits.per_network,
             limits.total,
             _networks(configuration, "limits", "exempt"),
+            limits.address_rate,
+            limits.network_rate,
+            limits.message_rate,
+        ),
+        access=access_rules(configuration, disk),
+        harvest=HarvestRules(
+            configuration.harvest.slow_after,
+            configuration.harvest.delay_s,
+            configuration.harvest.most,
+            int(configuration.harvest.window_minutes * MINUTE_S),
         ),
         hello=HelloRules(configuration.hello.check_syntax),
         submission=SubmissionRules(
@@ -59,7 +122,17 @@ def _policy(configuration: Configuration) -> PolicySettings:
             submission.check_domains and not smart_host,
         ),
         recipients=RecipientRules(configuration.recipients.over_quota),
+        written=_written(configuration),
     )
+
+
+def _written(configuration: Configuration) -> dict[str, str]:
+    """Where each setting stands that the operator wrote."""
+    return {
+        ".".join(map(str, path)): configuration.entry(*path)
+        for path in configuration.lines.places
+        if len(path) > 1 and all(isinstance(part, str) for part in path)
+    }
 
 
 def _networks(

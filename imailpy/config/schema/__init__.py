@@ -26,6 +26,14 @@ from imailpy.config.schema.clients import (
     Login,
     Pop3,
 )
+from imailpy.config.schema.custom import Policy
+from imailpy.config.schema.defence import (
+    Access,
+    Bans,
+    Harvest,
+    Stress,
+)
+from imailpy.config.schema.explaining import History
 from imailpy.config.schema.machine import (
     Certificate,
     Log,
@@ -49,12 +57,16 @@ from imailpy.config.schema.taking import (
 )
 
 __all__ = [
+    "Access",
+    "Bans",
     "BareLineEnds",
     "Certificate",
     "Configuration",
     "Delivery",
     "Dns",
+    "Harvest",
     "Hello",
+    "History",
     "Hop",
     "Imap",
     "Limits",
@@ -65,6 +77,7 @@ __all__ = [
     "LogLevel",
     "Login",
     "Metrics",
+    "Policy",
     "Pop3",
     "Recipients",
     "Relay",
@@ -75,6 +88,7 @@ __all__ = [
     "SmartHost",
     "Smtp",
     "Storage",
+    "Stress",
     "Submission",
     "Tls",
 ]
@@ -99,16 +113,24 @@ class Configuration:
     )
     smtp: Smtp = section(Smtp)
     relay: Relay = section(Relay)
+    access: dict[str, Access] = field(
+        factory=dict, metadata={"doc": Access.__doc__, "key": "smtp"}
+    )
+    bans: Bans = section(Bans)
     limits: Limits = section(Limits)
+    harvest: Harvest = section(Harvest)
+    stress: Stress = section(Stress)
     login: Login = section(Login)
     submission: Submission = section(Submission)
     recipients: Recipients = section(Recipients)
+    policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)
     dns: Dns = section(Dns)
     hello: Hello = section(Hello)
     imap: Imap = section(Imap)
     pop3: Pop3 = section(Pop3)
     log: Log = section(Log)
+    history: History = section(History)
     metrics: Metrics = section(Metrics)
     file: str = field(default="imailpy.toml", init=False, eq=False)
     lines: LineMap = field(factory=LineMap, init=False, eq=False, repr=False)

@@ -48,7 +48,10 @@ class ListenerTable:
 
 @frozen
 class Limits:
-    """How many connections there may be at once; 0 lifts a limit."""
+    """
+    How many connections there may be at once, and how many a minute; 0 lifts
+    a limit.
+    """
 
     per_address: int = setting(
         "From one IPv4 address or one IPv6 /64, for each service.",
@@ -61,6 +64,20 @@ class Limits:
         check=f.within(0, 10**6),
     )
     total: int = setting("Of all together.", 20_000, check=f.within(0, 10**6))
+    address_rate: int = setting(
+        "New connections a minute from one address, for each service.",
+        300,
+        check=f.within(0, 10**6),
+    )
+    network_rate: int = setting(
+        "The same from one network.", 1000, check=f.within(0, 10**6)
+    )
+    message_rate: int = setting(
+        "Messages a minute from an address that has not signed in; the next "
+        "gets 450.",
+        600,
+        check=f.within(0, 10**6),
+    )
     exempt: tuple[str, ...] = setting(
         "Clients that only the total applies to.",
         (),
@@ -79,9 +96,37 @@ class Login:
         check=f.within(0, 60),
     )
     failure_windows: bool = setting(
-        "Refuse to check logins from networks that failed too often: 10, 30, "
-        "90 a minute and 50, 150, 450 a day from an address, a /26, a /21.",
+        "Refuse to check logins from networks that failed too often, as the "
+        "next two settings say.",
         True,
+    )
+    failures_a_minute: tuple[int, ...] = setting(
+        "Three numbers: from one IPv4 address or IPv6 /64, from one /26 or "
+        "/48, from one /21 or /32.",
+        (10, 30, 90),
+        each=f.within(1, 10**6),
+    )
+    failures_a_day: tuple[int, ...] = setting(
+        "The same in a day.", (50, 150, 450), each=f.within(1, 10**6)
+    )
+    slow_after: int = setting(
+        "Failed logins of one account in an hour, from wherever, after which "
+        "addresses that it has not used before have to wait; 0: never.",
+        20,
+        check=f.within(0, 10**6),
+    )
+    slow_step_s: float = setting(
+        "Each failure more makes that wait so much longer.",
+        0.5,
+        check=f.within(0, 10),
+    )
+    slow_most_s: float = setting(
+        "The longest wait.", 15.0, check=f.within(0, 60)
+    )
+    known_days: int = setting(
+        "So long an address is known to an account after a login.",
+        30,
+        check=f.within(1, 365),
     )
     cache_s: float = setting(
         "A password that was right is known so long without hashing it "

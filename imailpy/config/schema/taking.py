@@ -40,6 +40,15 @@ class Smtp:
         100,
         check=f.within(10, 10**6),
     )
+    least_rate: int = setting(
+        "Octets a second that a message must have in the mean; a slower one "
+        "gets 421. 0: any.",
+        500,
+        check=f.within(0, 10**6),
+    )
+    grace_s: float = setting(
+        "So long it may be slower.", 60.0, check=f.within(1, 3600)
+    )
     bare_line_ends: BareLineEnds = setting(
         "What becomes of a message with a bare CR or LF: reject, normalize, "
         "or auto (normalize what users send, reject the rest). They never "

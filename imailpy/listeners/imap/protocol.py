@@ -37,6 +37,7 @@ from imailpy.listeners.imap.answering import (
 )
 from imailpy.listeners.imap.refusals import refusal_for
 from imailpy.listeners.imap.spans import NoSuchNumber
+from imailpy.listeners.noticing import first_octets, tell
 from imailpy.protocol.imap.commands import Command
 from imailpy.protocol.imap.session import ServerSession
 
@@ -58,7 +59,14 @@ EXECUTORS: dict[type, Any] = {
 class ImapConnection(Answering):
     """One client."""
 
-    __slots__ = ("_busy", "_handshake", "_leaving", "_secured", "_telling")
+    __slots__ = (
+        "_busy",
+        "_handshake",
+        "_heard_once",
+        "_leaving",
+        "_secured",
+        "_telling",
+    )
 
     def __init__(
         self, shared: Shared, gate: IGate, engine: ServerSession
@@ -68,7 +76,9 @@ class ImapConnection(Answering):
         self._secured = not shared.implicit_tls
         self._telling = False
         self._busy = False
-        self._leaving = False
+        # What is said at the next opportunity, and is the last.
+        self._leaving = ""
+        self._heard_once = False
 
     # What happens meanwhile
 
@@ -120,7 +130,7 @@ class ImapConnection(Answering):
 
     def shut_down(self) -> None:
         """The server stops: who is being answered hears it behind that."""
-        self._leaving = True
+        self._leaving = "Server is shutting down"
         if not self._busy:
             self._part()
             self.turn()
@@ -132,13 +142,27 @@ class ImapConnection(Answering):
             self.deselect()
             self.engine.bye("Mailbox was deleted")
         elif self._leaving:
-            self.engine.bye("Server is shutting down", b"UNAVAILABLE")
+            self.engine.bye(self._leaving, b"UNAVAILABLE")
 
     # What the base class asks for
 
     def connectionMade(self) -> None:
         self.shared.connections[self] = None
         super().connectionMade()
+
+    def heard(self, data: bytes) -> bool:
+        gate = self.gate
+        if not self._heard_once:
+            self._heard_once = True
+            first_octets(gate, data, not self.engine.secure)
+        if gate.parting() is not None:
+            self._leaving = "Service not available"
+        if self._leaving:
+            if not self._busy:
+                self._part()
+            return False
+        # Before the login only whole lines put the end off.
+        return gate.avatar is not None or b"\n" in data
 
     async def handle(self, event: Any) -> None:
         self._turn_began = self.world.clock.monotonic()
@@ -187,4 +211,5 @@ class ImapConnection(Answering):
         super().connectionLost(reason)
         self.deselect()
         self.drop_appending()
+        tell(self.gate, self.engine.offences)
         self.gate.closed()

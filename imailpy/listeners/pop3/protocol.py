@@ -27,6 +27,7 @@ from imailpy.listeners.login import (
     SignIn,
     mechanisms,
 )
+from imailpy.listeners.noticing import first_octets, tell
 from imailpy.listeners.pop3.maildrop import snapshot
 from imailpy.listeners.pop3.message import (
     downgraded,
@@ -34,7 +35,7 @@ from imailpy.listeners.pop3.message import (
     header_sections,
 )
 from imailpy.listeners.pop3.settings import Pop3Settings
-from imailpy.mail import UidSet
+from imailpy.mail import Decision, UidSet
 from imailpy.protocol import pop3
 from imailpy.protocol.pop3.top import TopCut
 from imailpy.protocol.sasl import Challenge
@@ -97,6 +98,8 @@ class Pop3Connection(Connection):
         )
         self._batches = 0
         self._ended = False
+        self._heard_once = False
+        self._parting: Decision | None = None
 
     # What the base class asks for
 
@@ -108,6 +111,23 @@ class Pop3Connection(Connection):
             self._renew_offer()
         super().connectionMade()
 
+    def heard(self, data: bytes) -> bool:
+        gate = self.gate
+        if not self._heard_once:
+            self._heard_once = True
+            first_octets(gate, data, not self.engine.tls)
+        if self._parting is None:
+            self._parting = gate.parting()
+        if self._parting is not None:
+            self.part()
+            return False
+        return self.mailbox is not None or b"\n" in data
+
+    def part(self) -> None:
+        """Who was banned meanwhile is told to go between two commands."""
+        if not (self.engine.answer_due or self.engine.in_response):
+            self.engine.goodbye("Service not available")
+
     def handle(self, event: Any) -> Coroutine[Any, Any, None]:
         return EXECUTORS[type(event)](self, event)
 
@@ -117,6 +137,7 @@ class Pop3Connection(Connection):
             self._ended = True
             if self.avatar is not None:
                 self.avatar.logout()
+            tell(self.gate, self.engine.offences)
             self.gate.closed()
             self.shared.left(self)
 

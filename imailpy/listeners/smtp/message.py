@@ -48,6 +48,8 @@ def _begins(session: SmtpConnection, _: events.DataBegins) -> None:
         engine.answer(error.reply)
         return
     session.delivery_id = delivery_id
+    session.octets = 0
+    session.began_at = session.world.clock.monotonic()
     session.set_timeout(session.settings.data_s)
     engine.answer(_GO_AHEAD)
 

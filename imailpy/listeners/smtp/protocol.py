@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -23,9 +23,10 @@ from imailpy.interfaces.tls import ITls
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.connection import Connection
 from imailpy.listeners.login import SignIn
+from imailpy.listeners.noticing import first_octets, tell
 from imailpy.listeners.smtp import message, sign_in
 from imailpy.listeners.smtp.settings import SmtpSettings
-from imailpy.mail import Decision, Reply
+from imailpy.mail import Decision, Reply, Sign
 from imailpy.protocol.smtp import events
 from imailpy.protocol.smtp.options import SessionOptions
 from imailpy.protocol.smtp.session import ServerSession
@@ -36,6 +37,8 @@ _CANNOT_VERIFY = Reply(252, "Send some mail, I'll try my best", "2.0.0")
 _READY_FOR_TLS = Reply(220, "Ready to start TLS", "2.0.0")
 _NO_TLS = Reply(454, "TLS not available due to temporary reason", "4.7.0")
 _TIMEOUT = Reply(421, "Timeout, closing connection", "4.4.2")
+_TOO_SLOW = Reply(421, "Too slow, closing connection", "4.4.2")
+_PARTING = Reply(421, "Service not available", "4.7.0")
 _STOPPING = Reply(421, "Server is shutting down", "4.3.2")
 _FAILED = Reply(451, "Internal error, please try again later", "4.3.0")
 _NOT_NOW = Reply(421, "Not now, please try again later", "4.3.2")
@@ -70,9 +73,13 @@ class SmtpConnection(Connection):
         failures: Logins that were refused.
         welcomed: Whether it was greeted.
         tls_text: Protocol and cipher, None without TLS.
+        octets: Of the message that is arriving.
+        began_at: When it began, `monotonic`.
     """
 
     engine: ServerSession
+    # How soon a client hears that there is stress now.
+    look_s = 15.0
 
     def __init__(
         self, shared: Shared, settings: SmtpSettings, gate: IGate
@@ -87,7 +94,13 @@ class SmtpConnection(Connection):
         self.failures = 0
         self.tls_text: str | None = None
         self.welcomed = False
+        self.octets = 0
+        self.began_at = 0.0
+        self._heard_once = False
         self._ended = False
+        limits = settings.limits
+        if gate.stressed:
+            limits = evolve(limits, errors=settings.stressed_errors)
         self.engine = ServerSession(
             SessionOptions(
                 shared.host_name,
@@ -99,7 +112,7 @@ class SmtpConnection(Connection):
                 auth_required=settings.submission,
                 line_ends=settings.mends,
                 refuse_early_talk=settings.refuse_early_talk,
-                limits=settings.limits,
+                limits=limits,
             )
         )
 
@@ -112,6 +125,42 @@ class SmtpConnection(Connection):
             else self.settings.command_s
         )
         super().connectionMade()
+
+    def heard(self, data: bytes) -> bool:
+        if not self._heard_once:
+            self._heard_once = True
+            first_octets(self.gate, data, not self.engine.tls)
+        decision = self.gate.parting()
+        if decision is not None:
+            self.engine.part(decision.reply or _PARTING)
+            return False
+        if self.receiving is not None:
+            self._weigh(len(data))
+            return not self.gate.stressed
+        # Only whole lines count: a letter now and then keeps nobody here.
+        return b"\n" in data
+
+    def _weigh(self, octets: int) -> None:
+        """End a message that comes far too slowly."""
+        settings = self.settings
+        self.octets += octets
+        took_s = self.world.clock.monotonic() - self.began_at
+        if took_s <= settings.grace_s or self.engine.closing:
+            return
+        if self.octets < settings.least_rate * took_s:
+            self.record(
+                "smtp.too_slow",
+                message_id=self.delivery_id,
+                octets=self.octets,
+                seconds=int(took_s),
+            )
+            self.gate.noticed(Sign.TOO_SLOW)
+            self.engine.part(_TOO_SLOW)
+
+    def impatience_s(self) -> float:
+        if not self.gate.stressed:
+            return 0.0
+        return max(0.0, self._timeout_s - self.settings.stressed_s)
 
     def handle(self, event: Any) -> Coroutine[Any, Any, None] | None:
         return EXECUTORS[type(event)](self, event)
@@ -258,7 +307,10 @@ def _quit(session: SmtpConnection, _: events.Quit) -> None:
 
 
 def _offence(session: SmtpConnection, event: events.Offence) -> None:
-    session.record("smtp.offence", kind=event.kind)
+    session.record(
+        "smtp.offence", kind=event.kind, client=session.gate.client.address
+    )
+    tell(session.gate, (event.kind,))
 
 
 # Event -> what executes it: at once, or a coroutine where it may wait.

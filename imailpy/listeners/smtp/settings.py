@@ -39,6 +39,10 @@ class SmtpSettings:
         handshake_s: For a TLS handshake.
         command_s: For the next command; at least 300 [RFC5321 4.5.3.2.7].
         data_s: For the next piece of a message.
+        stressed_s: Both of these for strangers, while there is stress.
+        stressed_errors: Mistakes that a stranger may make then.
+        least_rate: Octets a second of a message, in the mean; 0: any.
+        grace_s: So long a message may be slower.
     """
 
     flavour: Flavour = Flavour.SMTP
@@ -54,6 +58,10 @@ class SmtpSettings:
     handshake_s: float = 30.0
     command_s: float = 300.0
     data_s: float = 600.0
+    stressed_s: float = 10.0
+    stressed_errors: int = 1
+    least_rate: int = 500
+    grace_s: float = 60.0
 
     @property
     def submission(self) -> bool:

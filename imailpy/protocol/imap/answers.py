@@ -62,6 +62,7 @@ class Answers:
         state: Where it stands.
         secure: Whether it is encrypted.
         closing: Whether to close once `octets_to_send` is sent.
+        offences: What no mail client does: `http`, `long-line`, `errors`.
     """
 
     def __init__(self, options: Options) -> None:
@@ -69,6 +70,7 @@ class Answers:
         self.state = State.NOT_AUTHENTICATED
         self.secure = options.tls
         self.closing = False
+        self.offences: list[str] = []
         self._input = Input()
         self._output: list[bytes] = []
         self._events: list[Any] = [Connected()]
@@ -289,6 +291,7 @@ class Answers:
         if refusal.status == "BAD" and self._is_stranger():
             self._bad_commands += 1
             if self._bad_commands >= MAX_BAD_COMMANDS:
+                self.offences.append("errors")
                 self.bye("Too many bad commands")
 
     def _is_stranger(self) -> bool:

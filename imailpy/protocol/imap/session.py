@@ -130,6 +130,7 @@ class ServerSession(Answers):
         if not self._command:
             self._tag, self._at = framing.tag_of(line.rstrip(b"\r\n"))
             if self._is_stranger() and framing.is_http(line):
+                self.offences.append("http")
                 self._end()
                 return False
         self._text_octets += len(line)
@@ -294,6 +295,8 @@ class ServerSession(Answers):
         if not self._tag:
             head = self._input.head(framing.MAX_TAG + 1)
             self._tag, _ = framing.tag_of(head)
+        if self._is_stranger():
+            self.offences.append("long-line")
         self._refuse(bad("Command too long"))
         self._skip(0)
 

@@ -232,6 +232,7 @@ class ServerSession(Wire):
         except Foreign:
             # Not a word: what we say could be of use to whoever sent a
             # browser here.
+            self.offences.append("http")
             self._end()
         return None
 
@@ -395,6 +396,7 @@ class ServerSession(Wire):
         """Answer a line that makes no sense, up to a point."""
         self._errors += 1
         if self._errors >= _MOST_ERRORS:
+            self.offences.append("errors")
             self._say_error("Too many errors")
             self._end()
         else:

@@ -18,10 +18,12 @@ class Wire:
 
     Attributes:
         closing: To be closed once all is sent.
+        offences: What no mail client does: `http`, `long-line`, `errors`.
     """
 
     def __init__(self) -> None:
         self.closing = False
+        self.offences: list[str] = []
         self._input = bytearray()
         self._scanned = 0
         self._ended = False
@@ -73,6 +75,7 @@ class Wire:
         at = self._input.find(b"\r\n", self._scanned, most + 2)
         if at < 0:
             if len(self._input) >= most + 2:
+                self.offences.append("long-line")
                 self._say_error("Line too long")
                 self._end()
             # The CR may be there and the LF may not.

@@ -15,6 +15,7 @@ from imailpy.interfaces.store import (
     MailboxDelivery,
 )
 from imailpy.store.memory.account import Mail, MemoryAccountMail
+from imailpy.store.memory.bans import MemoryBans
 from imailpy.store.memory.directory import MemoryDirectory
 from imailpy.store.memory.queue import MemoryQueue
 from imailpy.store.memory.spool import MemorySpool
@@ -51,6 +52,7 @@ class MemoryStore:
         )
         self.queue = MemoryQueue(self._accept)
         self.spool = MemorySpool()
+        self.bans = MemoryBans()
         self._mail: dict[str, Mail] = {}
         self._delivered: dict[tuple[str, str], int] = {}
         self._uid_validity: int = world.random.below(2**31 - 2**20)

@@ -261,8 +261,23 @@ CREATE TABLE facts (
 ) WITHOUT ROWID;
 """
 
+_BANS = """
+CREATE TABLE bans (
+    network TEXT PRIMARY KEY,
+    why TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    since REAL NOT NULL,
+    until REAL,
+    by_whom TEXT NOT NULL,
+    times INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
 # Number -> what it does. A number once released is never changed.
-STEPS: tuple[tuple[int, str], ...] = ((1, _DIRECTORY + _SPOOL + _ACCOUNT),)
+STEPS: tuple[tuple[int, str], ...] = (
+    (1, _DIRECTORY + _SPOOL + _ACCOUNT),
+    (2, _BANS),
+)
 
 
 def version_of(connection: Any) -> int:

@@ -41,6 +41,7 @@ from imailpy.store.spool import Spool, SpooledBody
 from imailpy.store.sqlite.accept_jobs import accept
 from imailpy.store.sqlite.account import SqliteAccountMail
 from imailpy.store.sqlite.audit import audit
+from imailpy.store.sqlite.bans import SqliteBans
 from imailpy.store.sqlite.connections import Connections
 from imailpy.store.sqlite.directory import SqliteDirectory
 from imailpy.store.sqlite.faults import FlushFailed, is_flush, translated
@@ -150,6 +151,7 @@ class SqliteStore:
         )
         self.directory = SqliteDirectory(self)
         self.queue = SqliteQueue(self)
+        self.bans = SqliteBans(self)
         self._boxes: WeakValueDictionary[int, SqliteMailbox] = (
             WeakValueDictionary()
         )

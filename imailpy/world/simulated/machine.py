@@ -12,6 +12,10 @@ from imailpy.interfaces.world import IRandom, IWorld
 from imailpy.world.simulated.agenda import Agenda, Crashed, SimulatedClock
 from imailpy.world.simulated.disk import Platter, SimulatedDisk
 from imailpy.world.simulated.network import Cable, SimulatedNetwork
+from imailpy.world.simulated.processes import (
+    InlineWatchdog,
+    SimulatedProcesses,
+)
 from imailpy.world.simulated.threads import SimulatedThreads
 from imailpy.world.simulated.vfs import SimulatedVfs
 
@@ -127,6 +131,8 @@ class Machine:
         self.disk = SimulatedDisk(agenda, self, platter)
         self.random = SimulatedRandom(seed)
         self.threads = SimulatedThreads(agenda, self, seed)
+        self.processes = SimulatedProcesses(self.threads)
+        self.watchdog = InlineWatchdog()
         self._vfs = SimulatedVfs(agenda, self, self.disk, seed)
         self.disk.sqlite_vfs = self._vfs.name
 

@@ -1,0 +1,180 @@
+"""
+Counting things of which there may be millions, in a room that does not grow.
+
+A table of fixed size. A keyed hash of the thing says in which four slots it
+may be, so that nobody outside can choose things that meet there. When all
+four are taken, one whose time is over makes place, or the smallest: whoever
+comes once from each of ten million addresses pushes out others like itself,
+and not those that come often. What was pushed out was counted too low, never
+too high: the honest are not refused for somebody else's doing.
+
+A slot is 16 octets: hash, end of its time, count. Pieces of the table are
+made when they are first needed.
+"""
+
+from __future__ import annotations
+
+from array import array
+from hashlib import blake2b
+
+from imailpy.interfaces.world import IClock
+
+SLOTS = 1 << 18
+SLOT_OCTETS = 16
+_WAYS = 4
+_PIECE = 4096
+_MOST = 2**32 - 1
+
+
+class _Piece:
+    """Slots of one part of the table."""
+
+    __slots__ = ("counts", "ends", "tags")
+
+    def __init__(self, slots: int) -> None:
+        self.tags = array("Q", bytes(8 * slots))
+        self.ends = array("I", bytes(4 * slots))
+        self.counts = array("I", bytes(4 * slots))
+
+
+class Counters:
+    """
+    Counts by thing and span of time.
+
+    Spans of one width lie side by side: a count ends with its span.
+
+    Args:
+        key: Of the hash; up to 64 random octets.
+        slots: How many; a power of two. Rounded up to one bucket.
+    """
+
+    __slots__ = ("_base", "_clock", "_piece_slots", "_pieces")
+
+    def __init__(self, clock: IClock, key: bytes, slots: int = SLOTS) -> None:
+        slots = max(slots, _WAYS)
+        if slots & (slots - 1):
+            raise ValueError("slots must be a power of two")
+        self._clock = clock
+        self._base = blake2b(key=key, digest_size=8)
+        self._piece_slots = min(slots, _PIECE)
+        self._pieces: list[_Piece | None] = [None] * (
+            slots // self._piece_slots
+        )
+
+    def add(self, thing: bytes, width_s: int, amount: int = 1) -> int:
+        """Count; gives the count of this thing in this span."""
+        now = int(self._clock.monotonic())
+        end = (now // width_s + 1) * width_s
+        return self._put(thing, now, end, amount, False)
+
+    def get(self, thing: bytes, width_s: int) -> int:
+        """Give the count of a thing in this span."""
+        now = int(self._clock.monotonic())
+        end = (now // width_s + 1) * width_s
+        piece, at, tag = self._look(thing)
+        if piece is None:
+            return 0
+        for slot in range(at, at + _WAYS):
+            if piece.tags[slot] == tag and piece.ends[slot] == end:
+                return piece.counts[slot]
+        return 0
+
+    def remember(self, thing: bytes, for_s: int) -> None:
+        """Know a thing from now on, for so long."""
+        now = int(self._clock.monotonic())
+        # What was seen often is pushed out last.
+        self._put(thing, now, now + for_s, 1, True)
+
+    def knows(self, thing: bytes) -> bool:
+        """Whether a thing is remembered."""
+        now = int(self._clock.monotonic())
+        piece, at, tag = self._look(thing)
+        return piece is not None and any(
+            piece.tags[slot] == tag and piece.ends[slot] > now
+            for slot in range(at, at + _WAYS)
+        )
+
+    def rehearsing(self) -> Counters:
+        """A likeness that reads these, and counts on for itself."""
+        return _Apart(self)
+
+    def __len__(self) -> int:
+        """Slots that were ever used; goes through the table."""
+        return sum(
+            len(piece.tags) - piece.tags.count(0)
+            for piece in self._pieces
+            if piece is not None
+        )
+
+    @property
+    def size_octets(self) -> int:
+        """What the table takes now."""
+        made = sum(piece is not None for piece in self._pieces)
+        return made * self._piece_slots * SLOT_OCTETS
+
+    # Inside
+
+    def _look(self, thing: bytes) -> tuple[_Piece | None, int, int]:
+        """Give the piece, the first of the four slots, the hash."""
+        base = self._base.copy()
+        base.update(thing)
+        tag = int.from_bytes(base.digest(), "little") or 1
+        piece = self._pieces[(tag >> 40) % len(self._pieces)]
+        return piece, (tag * _WAYS) & (self._piece_slots - 1), tag
+
+    def _put(
+        self, thing: bytes, now: int, end: int, amount: int, keeps: bool
+    ) -> int:
+        """
+        Add to the slot of a thing, which may have to be made.
+
+        Args:
+            keeps: The count of an earlier end is kept.
+        """
+        piece, at, tag = self._look(thing)
+        if piece is None:
+            piece = _Piece(self._piece_slots)
+            self._pieces[(tag >> 40) % len(self._pieces)] = piece
+        tags, ends, counts = piece.tags, piece.ends, piece.counts
+        best, worth = at, _MOST + 1
+        for slot in range(at, at + _WAYS):
+            if tags[slot] == tag:
+                if keeps or ends[slot] == end:
+                    amount = min(_MOST, counts[slot] + amount)
+                best = slot
+                break
+            value = counts[slot] if ends[slot] > now else -1
+            if value < worth:
+                best, worth = slot, value
+        tags[best] = tag
+        ends[best] = min(end, _MOST)
+        counts[best] = amount
+        return amount
+
+
+class _Apart(Counters):
+    """What a rehearsal counts, on top of what is counted already."""
+
+    __slots__ = ("_below", "_own")
+
+    def __init__(self, below: Counters) -> None:
+        self._below = below
+        self._own: dict[tuple[bytes, int], int] = {}
+
+    def add(self, thing: bytes, width_s: int, amount: int = 1) -> int:
+        """As of `Counters`."""
+        key = thing, width_s
+        self._own[key] = self._own.get(key, 0) + amount
+        return self.get(thing, width_s)
+
+    def get(self, thing: bytes, width_s: int) -> int:
+        """As of `Counters`."""
+        own = self._own.get((thing, width_s), 0)
+        return self._below.get(thing, width_s) + own
+
+    def remember(self, thing: bytes, for_s: int) -> None:
+        """Nothing: a rehearsal is over before it could matter."""
+
+    def knows(self, thing: bytes) -> bool:
+        """As of `Counters`."""
+        return self._below.knows(thing)
