@@ -274,6 +274,10 @@ def _server(path: str, configuration: Configuration, **more: Any) -> Any:
     return Server(world, configuration, lambda: load(path), **more)
 
 
+# Operations on the store, which a policy that is wrong must not hinder.
+NEVER_DECIDES = ("domain.", "account.", "alias.", "queue.", "status", "audit")
+
+
 class OfflineOperations:
     """The operations on a store that no server has open."""
 
@@ -292,6 +296,8 @@ class OfflineOperations:
         world = RealWorld(reactor, host_name or None)
         world.harden()
         self._realm: Any = None
+        self._keeper: Any = None
+        self._settings = settings
         told = (
             StoreSettings(directory)
             if settings is None
@@ -323,26 +329,38 @@ class OfflineOperations:
         from imailpy.config.providers import Providers
         from imailpy.delivery.routing import Router
         from imailpy.dns.stub import Resolver
+        from imailpy.realm.custom.keeper import Keeper
         from imailpy.realm.realm import Realm
         from imailpy.realm.rehearsal import Silence
 
         providers = Providers(settings, world.disk)
+        journal = Silence()
         self._realm = Realm(
             world,
             providers.realm,
             self.store.directory,
             Router(providers.delivery, self.store),
-            Silence(),
+            journal,
             resolver=Resolver(world, providers.dns),
+            bans=self.store.bans,
         )
+        self._keeper = Keeper(world, journal, self._realm.books)
         return Rehearsals(world, providers, self.store, self._realm)
 
     async def perform(self, name: str, arguments: dict[str, Any]) -> Any:
-        """As `Operations.perform`."""
+        """As `Operations.perform`; who decides asks the policy, too."""
+        if self._realm is not None:
+            await self._realm.bans.load()
+        if self._keeper is not None and not name.startswith(NEVER_DECIDES):
+            from imailpy.config.rooms import custom
+
+            await self._keeper.begin(custom(self._settings))
         return await self.operations.perform(name, arguments)
 
     async def close(self) -> None:
         """Let go of the store."""
+        if self._keeper is not None:
+            self._keeper.stop()
         await self.history.stop()
         if self._realm is not None:
             await self._realm.stop()

@@ -87,12 +87,15 @@ def as_text(event: str, plain: dict[str, Any]) -> str:
 
 # The last word of an event -> its level; all others are information.
 _LEVELS = {
+    "begun": LogLevel.warn,
     "bug": LogLevel.error,
     "failed": LogLevel.error,
+    "limit_alert": LogLevel.warn,
     "busy": LogLevel.warn,
     "disabled": LogLevel.error,
     "reload_refused": LogLevel.warn,
     "unavailable": LogLevel.warn,
+    "unrecorded": LogLevel.warn,
     "unsendable": LogLevel.warn,
     "unstored": LogLevel.warn,
 }

@@ -7,6 +7,7 @@ import sys
 import click
 
 from imailpy.cli.door import Door
+from imailpy.cli.sending import add_limits
 from imailpy.cli.show import answer, table
 
 COLUMNS = ("address", "enabled", "quota_octets", "id")
@@ -60,6 +61,7 @@ def add_to(main: click.Group) -> None:
     _add_looking(account)
     _add_changes(account)
     _add_switches(account)
+    add_limits(account)
 
 
 def _add_making(account: click.Group) -> None:

@@ -26,8 +26,14 @@ def add_to(main: click.Group) -> None:
         Exits with 78 when something is. The server need not run.
         """
         path = file or door.config
-        load_config(path)
-        answer(door, {"file": path, "fine": True}, f"{path}: fine")
+        from imailpy.config.relaying import warnings
+
+        told = [str(each) for each in warnings(load_config(path))]
+        answer(
+            door,
+            {"file": path, "fine": True, "warnings": told},
+            "\n".join([*told, f"{path}: fine"]),
+        )
 
     @config.command("example")
     @click.pass_obj

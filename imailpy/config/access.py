@@ -14,7 +14,7 @@ import tomllib
 from imailpy.config.schema import Access, Configuration
 from imailpy.config.schema.defence import moment
 from imailpy.interfaces.world import IDisk
-from imailpy.policy.networks import parse_network
+from imailpy.policy.networks import NOWHERE, Networks, parse_network
 from imailpy.policy.settings import (
     AccessEntry,
     AccessList,
@@ -22,6 +22,8 @@ from imailpy.policy.settings import (
 )
 
 _UNTIL = "until="
+# Longer lists are packed, and have no room for notes.
+MOST_NOTED = 10_000
 
 
 def access_rules(
@@ -57,31 +59,44 @@ def _rule(
         )
         for at, each in enumerate(told.entries)
     ]
+    more = NOWHERE
     if told.file and disk is not None:
-        entries += read_list(told.file, disk)
-    return AccessList.of(told.mode, entries, told.answer, where("mode"))
+        timed, more = read_list(told.file, disk)
+        entries += timed
+    return AccessList.of(told.mode, entries, told.answer, where("mode"), more)
 
 
-def read_list(path: str, disk: IDisk) -> list[AccessEntry]:
+def read_list(path: str, disk: IDisk) -> tuple[list[AccessEntry], Networks]:
     """
     Read a file of entries.
+
+    Returns:
+        Those with an end or a note, and the others. In a file of more than
+        `MOST_NOTED` lines notes are left in the file.
 
     Raises:
         OSError: It cannot be read.
         ValueError: The first line that is no entry, with words for people.
     """
     text = disk.read_foreign(path).decode("utf-8", "replace")
+    noted = text.count("\n") <= MOST_NOTED
+    if not noted and _UNTIL not in text:
+        return [], Networks.read(text, path)
     entries = []
+    plain = []
     for number, line in enumerate(text.splitlines(), 1):
         said, _, note = line.partition("#")
-        if not said.strip():
+        special = _UNTIL in said or (noted and said.strip())
+        plain.append("" if special else said)
+        if not special:
             continue
         where = f"{path}:{number}"
         try:
             entries.append(_entry(said, note.strip(), where))
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
-    return entries
+    more = NOWHERE if noted else Networks.read("\n".join(plain), path)
+    return entries, more
 
 
 def _entry(said: str, note: str, where: str) -> AccessEntry:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
+from imailpy.config import relaying
 from imailpy.config.fields import domain
 from imailpy.config.lines import KeyPath
 from imailpy.config.listeners import USUAL, Listener, listeners
@@ -21,8 +22,7 @@ from imailpy.config.schema import (
     Service,
 )
 from imailpy.config.walk import values
-from imailpy.policy.networks import Networks
-from imailpy.policy.settings import AccessMode, RelayPolicy
+from imailpy.policy.settings import AccessMode
 
 Wrong = Iterator[tuple[KeyPath, str]]
 Check = Callable[[Configuration], Wrong]
@@ -33,7 +33,6 @@ ACCESS_SERVICES = (
     "managesieve",
     "web",
 )
-_EVERYTHING = {4: "all of IPv4", 6: "all of IPv6"}
 
 
 def every_value(configuration: Configuration) -> Wrong:
@@ -45,7 +44,7 @@ def every_value(configuration: Configuration) -> Wrong:
             if wrong is not None:
                 yield path, f'"{path[-1]}" {wrong}'
         each = declared.metadata.get("each")
-        if each is None:
+        if each is None or value is None:
             continue
         for at, element in enumerate(value):
             wrong = each(element)
@@ -53,23 +52,25 @@ def every_value(configuration: Configuration) -> Wrong:
                 yield (*path, at), f"element {at + 1} of {path[-1]}: {wrong}"
 
 
-def allow_lists(configuration: Configuration) -> Wrong:
-    """Nobody lists the whole internet, be it in two halves."""
-    for section, name, texts in (
-        ("relay", "addresses", configuration.relay.addresses),
-        ("limits", "exempt", configuration.limits.exempt),
-        ("bans", "exempt", configuration.bans.exempt),
-    ):
-        try:
-            covered = Networks.parse(texts).covers_everything()
-        except ValueError:
-            continue
-        if covered is not None:
+def proxies(configuration: Configuration) -> Wrong:
+    """What is said of proxies is said where there are some."""
+    for name, table in configuration.listeners.items():
+        if table.proxy_direct and not table.proxy:
             yield (
-                (section, name),
-                f"the entries together are {_EVERYTHING[covered]}; list the "
-                "networks that are meant",
+                ("listeners", name, "proxy_direct"),
+                '"proxy_direct" without "proxy"; list the proxies of this '
+                "listener, or remove it",
             )
+
+
+def trusted_logins(configuration: Configuration) -> Wrong:
+    """Nobody's word about a login counts unless somebody is listed."""
+    if configuration.smtp.xclient_login and not configuration.smtp.xclient:
+        yield (
+            ("smtp", "xclient_login"),
+            '"xclient_login" without "xclient"; list who may use XCLIENT, '
+            "or remove it",
+        )
 
 
 def access(configuration: Configuration) -> Wrong:
@@ -99,23 +100,6 @@ def failures(configuration: Configuration) -> Wrong:
                 ("login", name),
                 "wants three numbers: for an address, a /26, a /21",
             )
-
-
-def relay(configuration: Configuration) -> Wrong:
-    """A list and a policy that does not look at it are a mistake."""
-    settings = configuration.relay
-    if settings.policy is RelayPolicy.ADDRESSES and not settings.addresses:
-        yield (
-            ("relay", "policy"),
-            'policy "addresses" has no addresses; list some, or write '
-            'policy = "none"',
-        )
-    if settings.policy is RelayPolicy.NONE and settings.addresses:
-        yield (
-            ("relay", "addresses"),
-            'policy "none" does not look at addresses; write policy = '
-            '"addresses", or remove them',
-        )
 
 
 def listener_tables(configuration: Configuration) -> Wrong:
@@ -194,6 +178,8 @@ def next_hops(configuration: Configuration) -> Wrong:
     shown on the way."""
     delivery = configuration.delivery
     yield from _hop(("delivery", "smart_host"), delivery.smart_host)
+    for name, onward in configuration.relay.domains.items():
+        yield from _hop(("relay", "domains", name), onward)
     for name, route in delivery.routes.items():
         path = ("delivery", "routes", name)
         wrong = domain(name.removeprefix("."))
@@ -238,10 +224,18 @@ def _open(configuration: Configuration) -> Iterator[Listener]:
 # Those that look at several settings together, and at which sections: one
 # that lost a setting to a complaint is not complained about for its lack.
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
-    (frozenset({"relay", "limits", "bans"}), allow_lists),
+    (
+        frozenset({"relay", "limits", "bans", "spoof", "smtp", "listeners"}),
+        relaying.allow_lists,
+    ),
+    (frozenset({"listeners"}), proxies),
+    (frozenset({"smtp"}), trusted_logins),
     (frozenset({"access"}), access),
     (frozenset({"login"}), failures),
-    (frozenset({"relay"}), relay),
+    (frozenset({"relay"}), relaying.relay),
+    (frozenset({"relay"}), relaying.understood),
+    (frozenset({"relay", "listeners"}), relaying.open_listeners),
+    (frozenset({"relay", "delivery", "server"}), relaying.domains),
     (frozenset({"listeners"}), listener_tables),
     (frozenset({"listeners"}), listener_logins),
     (frozenset({"listeners"}), listener_ports),

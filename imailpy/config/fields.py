@@ -15,6 +15,7 @@ import attrs
 
 from imailpy.mail import Path
 from imailpy.mail.path import canonical_domain, is_host_name
+from imailpy.policy.addresses import canonical_entry
 from imailpy.policy.networks import parse_network
 
 # A path in the file system; relative ones begin where the file stands.
@@ -148,6 +149,27 @@ def network(value: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def listed_address(value: str) -> str | None:
+    """An address, a domain, or a tail of domains."""
+    try:
+        canonical_entry(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def one_of(*words: str) -> Check:
+    """One of a few words."""
+
+    def check(value: str) -> str | None:
+        if value in words:
+            return None
+        listed = " or ".join(f'"{word}"' for word in words if word)
+        return f'must be {listed}, not "{value}"'
+
+    return check
 
 
 def server(value: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imailpy.config import relaying
 from imailpy.config.access import read_list
 from imailpy.config.checks import CHECKS, every_value
 from imailpy.config.complaint import Complaint, ConfigError
@@ -95,6 +96,9 @@ def _named_files(
     ]
     for name, route in delivery.routes.items():
         hops.append((("delivery", "routes", name), route.password_file))
+    for name, onward in configuration.relay.domains.items():
+        hops.append((("relay", "domains", name), onward.password_file))
+    yield from relaying.files(configuration, disk)
     for path, file in hops:
         if file:
             yield from _file((*path, "password_file"), file, disk, True)

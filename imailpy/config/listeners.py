@@ -20,7 +20,12 @@ class Listener:
         port: 0 for any free one.
         auth: Whether users can sign in.
         plaintext_auth: Whether they can without TLS.
+        open_relay: Whether relay policy `anyone` may hold here although it
+            can be reached from outside.
         optional: Whether the server starts without it when its port is taken.
+        proxy: Who has to speak the PROXY protocol.
+        proxy_direct: Whether others may connect, without it.
+        proxy_header_s: For the header.
     """
 
     name: str
@@ -32,6 +37,10 @@ class Listener:
     auth: bool
     plaintext_auth: bool = False
     optional: bool = False
+    open_relay: bool = False
+    proxy: tuple[str, ...] = ()
+    proxy_direct: bool = False
+    proxy_header_s: float = 10.0
 
 
 _STARTTLS, _IMPLICIT = ListenerTls.STARTTLS, ListenerTls.IMPLICIT

@@ -19,6 +19,7 @@ from imailpy.delivery.routing import Route, Router
 from imailpy.delivery.settings import DeliverySettings
 from imailpy.delivery.stamps import (
     final,
+    mark_fields,
     received,
     trace,
     trace_fields,
@@ -98,7 +99,9 @@ class Planning:
                 plan.replies[place] = refusal
                 continue
             junk = decision.verdict is Verdict.QUARANTINE
-            plan.take(place, recipient, route, junk)
+            plan.take(place, recipient, route, junk, decision.held)
+            for each in decision.marks:
+                plan.marks.setdefault(each)
         return plan
 
     async def _refusal(self, plan: Plan, route: Route) -> Reply | None:
@@ -140,7 +143,7 @@ class Promise:
                 self._now,
                 await doors.key(),
             )
-            self._stamp += self._repeat_mark()
+            self._stamp += self._repeat_mark() + mark_fields(plan.marks)
             copies = list(plan.copies.values())
             done = await self._deposit(copies)
             self._tell(done)
@@ -282,7 +285,7 @@ class Promise:
                 )
         for row in self._plan.rows.values():
             self._doors.tell(
-                "delivery.queued",
+                "delivery.held" if row.held else "delivery.queued",
                 recipient=str(row.forward_path),
                 route=row.route,
             )

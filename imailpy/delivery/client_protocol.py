@@ -19,7 +19,7 @@ from zope.interface import implementer
 from imailpy.delivery.settings import Timeouts
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.world import IWorld
-from imailpy.mail import Envelope
+from imailpy.mail import Envelope, Recipient
 from imailpy.protocol.smtp.client import ClientSession
 from imailpy.protocol.smtp.client_events import (
     Broken,
@@ -132,6 +132,16 @@ class Outgoing(Protocol):
         self._session.begin(envelope, body.size_octets)
         self.sent += 1
         self._pieces = body.chunks()
+        self._end = self._world.clock.monotonic() + self._timeouts.message_s
+        sending = self._sending = Deferred[Sent]()
+        self._touch()
+        self._turn()
+        return sending
+
+    def ask(self, recipient: Recipient) -> Deferred[Sent]:
+        """As `send`, without a message: whether it would be taken."""
+        self._session.ask(recipient)
+        self.sent += 1
         self._end = self._world.clock.monotonic() + self._timeouts.message_s
         sending = self._sending = Deferred[Sent]()
         self._touch()

@@ -12,7 +12,7 @@ from attrs import define, field
 from imailpy.delivery.boxes import INBOX, JUNK
 from imailpy.delivery.routing import LocalPlace, Route
 from imailpy.interfaces.queue import QueuedRecipient
-from imailpy.mail import Decision, Path, Recipient, Reply, Verdict
+from imailpy.mail import Decision, Mark, Path, Recipient, Reply, Verdict
 
 _REFUSED = Reply(550, "Refused", "5.7.1")
 _DEFERRED = Reply(451, "Try again later", "4.7.1")
@@ -47,6 +47,7 @@ class Plan:
         queued_for: Places of recipients with something queued.
         discarded: Places of those whose mail is (also) thrown away.
         traces: Marks of aliases that send it on to the outside.
+        marks: What the realm wants written on the message, each once.
     """
 
     replies: dict[int, Reply] = field(factory=dict)
@@ -55,6 +56,7 @@ class Plan:
     queued_for: set[int] = field(factory=set)
     discarded: set[int] = field(factory=set)
     traces: set[str] = field(factory=set)
+    marks: dict[Mark, None] = field(factory=dict)
 
     def refuse(self, place: int, decision: Decision) -> None:
         """The realm refused this recipient."""
@@ -62,19 +64,26 @@ class Plan:
         self.replies[place] = decision.reply or standard
 
     def take(
-        self, place: int, recipient: Recipient, route: Route, junk: bool
+        self,
+        place: int,
+        recipient: Recipient,
+        route: Route,
+        junk: bool,
+        held: bool = False,
     ) -> None:
         """
         This recipient's mail goes this way.
 
         Args:
             junk: Keep it away from inboxes.
+            held: All of it waits in the queue, until an operator says so.
         """
         if route.discards:
             self.discarded.add(place)
-        if route.places and _SUCCESS in recipient.notify and not junk:
+        wants_report = _SUCCESS in recipient.notify and not junk
+        if route.places and (held or wants_report):
             # Its success is reported in the transaction that ends a row.
-            self._queue(place, recipient, recipient.forward_path, "")
+            self._queue(place, recipient, recipient.forward_path, "", held)
             return
         for local in route.places:
             mailbox = JUNK if junk else local.mailbox
@@ -82,10 +91,15 @@ class Plan:
             copy = self.copies.setdefault(key, Copy(local, mailbox, recipient))
             copy.places.append(place)
         for path in route.outward:
-            self._queue(place, recipient, path, path.domain)
+            self._queue(place, recipient, path, path.domain, held)
 
     def _queue(
-        self, place: int, recipient: Recipient, path: Path, route: str
+        self,
+        place: int,
+        recipient: Recipient,
+        path: Path,
+        route: str,
+        held: bool,
     ) -> None:
         self.queued_for.add(place)
         key = f"{route}\0{path.folded}"
@@ -98,7 +112,9 @@ class Plan:
             utf8 = recipient.forward_path.needs_smtputf8
             kind = "utf-8" if utf8 else "rfc822"
             orcpt = f"{kind};{recipient.forward_path}"
-        self.rows[key] = QueuedRecipient(path, route, recipient.notify, orcpt)
+        self.rows[key] = QueuedRecipient(
+            path, route, recipient.notify, orcpt, held=held
+        )
 
 
 def again(copy: Copy, separators: str, next_try: float) -> QueuedRecipient:

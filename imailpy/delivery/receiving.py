@@ -17,6 +17,7 @@ from imailpy.delivery.accepting import Doors, Planning, Promise
 from imailpy.delivery.repeats import Repeats
 from imailpy.delivery.routing import Router
 from imailpy.delivery.settings import DeliverySettings
+from imailpy.delivery.unmarking import Unmarking
 from imailpy.errors import MailError, PeerError, StorageFull
 from imailpy.interfaces.body import IBody, IIncomingBody
 from imailpy.interfaces.delivery import IReceiver, IReceiving, Transaction
@@ -26,6 +27,7 @@ from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Decision, Reply
 from imailpy.message.header import SectionReader
+from imailpy.message.lines import LineBreaker
 from imailpy.message.mend import mend_section
 
 _TOO_MANY_HOPS = Reply(554, "Too many hops", "5.4.6")
@@ -105,7 +107,12 @@ class Receiving:
         self._incoming: IIncomingBody | None = None
         self._body: IBody | None = None
         self._section = SectionReader() if transaction.submission else None
+        self._lines = LineBreaker() if transaction.submission else None
         self._held = b""
+        stranger = (
+            transaction.avatar is None and transaction.client.service == "smtp"
+        )
+        self._unmarking = Unmarking() if stranger else None
         size = transaction.envelope.parameters.size_octets
         try:
             self._incoming = doors.store.spool.incoming(size)
@@ -119,7 +126,7 @@ class Receiving:
             return
         try:
             if self._section is None:
-                self._keep(octets)
+                self._keep(self._unmarked(octets))
             else:
                 self._mend(self._section, octets, final=False)
         except (MailError, PeerError) as error:
@@ -130,6 +137,17 @@ class Receiving:
             try:
                 self._mend(self._section, b"", final=True)
             except (MailError, PeerError) as error:
+                self._give_up(error)
+        if self._trouble is None and self._unmarking is not None:
+            try:
+                self._keep(self._unmarking.end())
+            except MailError as error:
+                self._give_up(error)
+        if self._trouble is None and self._lines is not None:
+            lines, self._lines = self._lines, None
+            try:
+                self._keep(lines.finish())
+            except MailError as error:
                 self._give_up(error)
         if self._trouble is not None:
             raise self._trouble
@@ -152,8 +170,20 @@ class Receiving:
             body.release()
 
     def _keep(self, octets: bytes) -> None:
+        if self._lines is not None:
+            octets = self._lines.take(octets)
         if self._incoming is not None and octets:
             self._incoming.write(octets)
+
+    def _unmarked(self, octets: bytes) -> bytes:
+        """Leave out what only we may write on a message."""
+        unmarking = self._unmarking
+        if unmarking is None:
+            return octets
+        kept = unmarking.take(octets)
+        if unmarking.done:
+            self._unmarking = None
+        return kept
 
     def _give_up(self, error: MailError | PeerError) -> None:
         self._trouble = error

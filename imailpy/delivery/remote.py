@@ -38,7 +38,7 @@ from imailpy.interfaces.queue import IQueue, QueueRow
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.tls import ITls
 from imailpy.interfaces.world import IWorld
-from imailpy.mail import Envelope, Recipient, Reply
+from imailpy.mail import Envelope, Path, Recipient, Reply
 from imailpy.protocol.smtp.client import ClientSession
 from imailpy.protocol.smtp.client_commands import sendable
 from imailpy.protocol.smtp.client_events import Broken
@@ -75,7 +75,8 @@ def destination_of(settings: DeliverySettings, domain: str) -> Destination:
     while hop is None and "." in rest and not domain.startswith("["):
         _, _, rest = rest.partition(".")
         hop = settings.routes.get(f".{rest}")
-    hop = hop or settings.smart_host
+    if hop is None and domain not in settings.by_mx:
+        hop = settings.smart_host
     if hop is None:
         return Destination(domain, domain)
     return Destination(f"{hop.host}:{hop.port}", "", hop)
@@ -370,6 +371,20 @@ class RemoteCarrier(Carrier):
                 )
             )
         return carried
+
+    async def ask(self, path: Path) -> Reply | None:
+        """
+        Ask whether a recipient would be taken.
+
+        Returns:
+            The reply to RCPT; None where it did not come so far.
+        """
+        if not sendable(path):
+            return _UNSAFE
+        sent = await self._protocol.ask(Recipient(path))
+        if sent.broken is not None:
+            return None
+        return sent.results[0][1] if sent.results else None
 
     def close(self) -> Deferred[None]:
         return self._protocol.close()

@@ -11,6 +11,7 @@ Delivery as a whole: built of a store and the doors to the world.
 
 from __future__ import annotations
 
+from imailpy.delivery.call_ahead import CallAhead
 from imailpy.delivery.receiving import Receiver
 from imailpy.delivery.remote import Remote
 from imailpy.delivery.report import Reports
@@ -33,6 +34,7 @@ class Delivery:
         receiver: An `IReceiver`; takes mail also while the runner stands.
         router: An `IRecipients`.
         runner: Works off the queue.
+        call_ahead: Asks other servers whether a recipient exists.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Delivery:
         self.receiver = Receiver(world, settings, store, self.router, journal)
         reports = Reports(world, settings, store, self.router, journal)
         remote = Remote(world, settings, store.queue, resolver, tls, journal)
+        self.call_ahead = CallAhead(world, settings, remote, journal)
         self.runner = Runner(
             world, settings, store, self.router, remote, reports, journal
         )

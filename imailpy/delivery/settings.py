@@ -85,6 +85,8 @@ class DeliverySettings:
         alias_targets: Addresses that one recipient may stand for.
         smart_host: Where all mail for the outside goes; None: by MX.
         routes: Domain, or `.domain` for all below it -> where its mail goes.
+        by_mx: Domains whose mail never goes to the smart host: we are a
+            backup of their MX.
         catch_outside_in: Mail for the outside is not sent but put into the
             mailbox `Outside` of this account.
         private_targets: Whether an MX may lead to a private or loopback
@@ -113,6 +115,7 @@ class DeliverySettings:
     alias_targets: int = 1_000
     smart_host: NextHop | None = None
     routes: Mapping[str, NextHop] = field(factory=dict)
+    by_mx: frozenset[str] = frozenset()
     catch_outside_in: Path | None = None
     private_targets: bool = False
     smtp_port: int = SMTP_PORT

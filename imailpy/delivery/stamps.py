@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 
 from imailpy.interfaces.delivery import Transaction
-from imailpy.mail import Path
+from imailpy.mail import Mark, Path
 from imailpy.message.build import (
     header_field,
     received_field,
@@ -21,6 +22,8 @@ from imailpy.message.header import HeaderSection
 
 # A mark of ours: this message was sent on from an address of ours before.
 TRACE_FIELD = "X-Imailpy-Trace"
+# What checks write on mail that is taken all the same: IMail's names.
+MARK_PREFIX = "X-IMAIL-SPAM-"
 _TRACE_NAME = TRACE_FIELD.lower().encode()
 
 
@@ -75,6 +78,13 @@ def trace(key: bytes, alias: str) -> str:
 def trace_fields(traces: frozenset[str]) -> bytes:
     """Write the marks, in an order that tells nothing."""
     return b"".join(header_field(TRACE_FIELD, mark) for mark in sorted(traces))
+
+
+def mark_fields(marks: Iterable[Mark]) -> bytes:
+    """Write what the realm wants written on a message."""
+    return b"".join(
+        header_field(f"{MARK_PREFIX}{mark.name}", mark.text) for mark in marks
+    )
 
 
 def traces_in(header: bytes) -> frozenset[str]:

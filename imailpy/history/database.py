@@ -1,9 +1,9 @@
 """
-`decisions.db`: lines in blocks, and keys to the blocks.
+`decisions.db`: entries in blocks, and keys to the blocks.
 
-A block holds what was told within one moment, compressed together: lines
+A block holds what was told within one moment, compressed together: entries
 that are much alike take a few dozen octets each. A key (an id or address) is
-a number of 64 bits; which line of the block it was shows when it is read.
+a number of 64 bits; which entry of the block it was shows when it is read.
 
 Used by one thread alone. What goes wrong is `apsw.Error` or `OSError`.
 """
@@ -11,21 +11,19 @@ Used by one thread alone. What goes wrong is `apsw.Error` or `OSError`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
 import apsw
 
-from imailpy.history.lines import keys_of, read_line
+from imailpy.history.lines import Block, entries_of, keys_of
 from imailpy.interfaces.world import IDisk
 
 DATABASE = "decisions.db"
 
-_LEVEL = 3
-# Lines of one block.
-MOST_LINES = 512
+_LEVEL = 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS blocks (
@@ -42,9 +40,6 @@ CREATE TABLE IF NOT EXISTS keys (
 ) STRICT, WITHOUT ROWID;
 """
 _VERSION = 1
-
-# (when, line, keys)
-Line = tuple[float, str, Sequence[str]]
 
 
 class NotOurs(OSError):
@@ -102,29 +97,27 @@ class Database:
 
     # Writing
 
-    def write(self, lines: Sequence[Line]) -> None:
-        """Keep lines, in the order in which they came."""
+    def write(self, blocks: Sequence[Block]) -> None:
+        """Keep blocks, in the order in which they came."""
         with self._connection:
-            for at in range(0, len(lines), MOST_LINES):
-                self._write_block(lines[at : at + MOST_LINES])
+            for block in blocks:
+                self._write_block(block)
 
-    def _write_block(self, lines: Sequence[Line]) -> None:
-        keys = {number(key) for _, _, of_it in lines for key in of_it}
-        text = "\n".join([line for _, line, _ in lines])
+    def _write_block(self, block: Block) -> None:
         self._connection.execute(
             "INSERT INTO blocks (first_at, last_at, lines, body)"
             " VALUES (?, ?, ?, ?)",
             (
-                lines[0][0],
-                lines[-1][0],
-                len(lines),
-                zlib.compress(text.encode("utf-8", "replace"), _LEVEL),
+                block.first_at,
+                block.last_at,
+                block.count,
+                zlib.compress(block.text.encode("utf-8", "replace"), _LEVEL),
             ),
         )
-        block = self._connection.last_insert_rowid()
+        number_of_it = self._connection.last_insert_rowid()
         self._connection.executemany(
             "INSERT OR IGNORE INTO keys VALUES (?, ?)",
-            [(key, block) for key in sorted(keys)],
+            [(key, number_of_it) for key in sorted(map(number, block.keys))],
         )
 
     def prune(self, before: float, most_octets: int, most: int = 20) -> bool:
@@ -169,8 +162,7 @@ class Database:
         )
         found: list[dict[str, Any]] = []
         for (body,) in bodies:
-            # Reading JSON is what costs.
-            for entry in _entries(body, lambda line: key in line.lower()):
+            for entry in _entries(body):
                 if entry["at"] >= since and key in keys_of(entry):
                     found.append(entry)
             if len(found) >= most:
@@ -185,8 +177,8 @@ class Database:
         )
         found: list[dict[str, Any]] = []
         for (body,) in bodies:
-            for entry in _entries(body, lambda line: '["mail",' in line):
-                if entry["kind"] == "passage" and entry["at"] >= since:
+            for entry in _entries(body):
+                if entry["at"] >= since and _has_sender(entry):
                     found.append(entry)
             if len(found) >= most:
                 break
@@ -204,24 +196,23 @@ class Database:
         return int(count or 0)
 
 
-def _entries(
-    body: bytes, wanted: Callable[[str], bool]
-) -> Iterator[dict[str, Any]]:
-    """Give entries of a block from the last to the first."""
-    try:
-        text = zlib.decompress(body).decode("utf-8", "replace")
-    except zlib.error:
-        # The disk has changed it: one moment of the history is lost.
-        return
-    for line in reversed(text.split("\n")):
-        if wanted(line):
-            with suppress(ValueError, KeyError, TypeError):
-                yield read_line(line)
+def _has_sender(entry: dict[str, Any]) -> bool:
+    return any(step["stage"] == "mail" for step in entry.get("steps", ()))
+
+
+def _entries(body: bytes) -> Iterator[dict[str, Any]]:
+    """
+    Give entries of a block from the last to the first.
+
+    Where the disk has changed it, one moment of the history is lost.
+    """
+    with suppress(zlib.error, ValueError, KeyError, TypeError, IndexError):
+        yield from entries_of(zlib.decompress(body).decode("utf-8"))
 
 
 def _keys_in(body: bytes) -> set[str]:
     found: set[str] = set()
-    for entry in _entries(body, bool):
+    for entry in _entries(body):
         found |= keys_of(entry)
     return found
 

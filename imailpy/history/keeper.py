@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from imailpy.errors import HistoryUnavailable
-from imailpy.history.database import Database, Line, set_aside
-from imailpy.history.lines import event_line, passage_line
+from imailpy.history.database import Database, set_aside
+from imailpy.history.lines import Told, block
 from imailpy.history.settings import HistorySettings
 from imailpy.interfaces.history import IHistory, Passage
 from imailpy.interfaces.journal import IJournal
@@ -33,10 +33,9 @@ MOMENT_S = 0.5
 # So long the history is off after something failed.
 RETRY_S = 60.0
 PRUNE_S = 30.0
+BLOCK_ENTRIES = 512
 DAY_S = 86_400.0
 
-# When, an event's name (None: a passage), its facts or the passage.
-_Told = tuple[float, str | None, Any]
 _BROKEN = (apsw.CorruptError, apsw.NotADBError)
 
 
@@ -62,7 +61,7 @@ class History:
         self._world = world
         self._settings = settings
         self._journal = journal
-        self._waiting: list[_Told] = []
+        self._waiting: list[Told] = []
         self._asked = False
         self._writing = False
         self._off_until = 0.0
@@ -84,8 +83,10 @@ class History:
     def note(self, event: str, facts: Mapping[str, Any]) -> None:
         self._take((self._world.clock.now(), event, facts))
 
-    def _take(self, told: _Told) -> None:
+    def _take(self, told: Told) -> None:
         waiting = self._waiting
+        if self._settings.current.days <= 0:
+            return
         if len(waiting) >= MOST_WAITING:
             self.dropped += 1
             return
@@ -225,15 +226,19 @@ class History:
     # In the history's own thread
 
     def _write(
-        self, told: Sequence[_Told], settings: HistorySettings, prune: bool
+        self, told: Sequence[Told], settings: HistorySettings, prune: bool
     ) -> tuple[int, bool]:
         disk = self._world.disk
         if disk.free_octets(settings.directory) < settings.min_free_octets:
             raise NoRoom("the disk is nearly full")
-        lines = _lines(told)
+        messages: dict[str, str] = {}
+        blocks = [
+            block(told[at : at + BLOCK_ENTRIES], messages)
+            for at in range(0, len(told), BLOCK_ENTRIES)
+        ]
         try:
             database = self._open(settings)
-            database.write(lines)
+            database.write(blocks)
             more = False
             if prune:
                 before = told[-1][0] - settings.days * DAY_S
@@ -263,29 +268,6 @@ def _perform(job: Callable[[], Any]) -> Any:
         return job()
     except (apsw.Error, OSError) as error:
         return error
-
-
-def _lines(told: Sequence[_Told]) -> list[Line]:
-    """
-    Spell entries.
-
-    The message of a passage is told by the events around it: the gate that
-    decides does not know its id.
-    """
-    messages: dict[str, str] = {}
-    lines: list[Line] = []
-    for at, event, what in told:
-        if event is None:
-            passage: Passage = what
-            session = passage.client.session_id
-            message = messages.pop(session, "")
-            line, keys = passage_line(passage, message)
-        else:
-            line, keys = event_line(at, event, what)
-            if event.startswith("smtp.") and what.get("message"):
-                messages[what.get("session", "")] = what["message"]
-        lines.append((at, line, keys))
-    return lines
 
 
 def _handed_in(thread: IBatchThread, work: Callable[[], T]) -> Deferred[T]:

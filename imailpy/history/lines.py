@@ -1,5 +1,5 @@
 """
-From what was told to a line of JSON, and the keys to find it by.
+From what was told to a block of JSON, and the keys to find it by.
 
 An entry is one of two things, `kind` tells which:
 
@@ -8,8 +8,10 @@ An entry is one of two things, `kind` tells which:
               reason, entry, reply, snapshot}]
     event     event, session, message and the facts of that line of the log
 
-Both have `at`, seconds since 1970. On the disk names are one letter, and
-what is empty is left out: see `_SHORT`.
+Both have `at`, seconds since 1970. In a block a passage is a list of its
+values and an event is (at, name, facts); decisions stand once at the front:
+most clients are told one and the same thing. All that is done for an entry
+costs the reactor's thread its time, too, so little is done.
 """
 
 from __future__ import annotations
@@ -18,36 +20,33 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from attrs import frozen
+
 from imailpy.interfaces.history import Passage
+from imailpy.mail import Decision
 
 _encode = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False
 ).encode
 
-# On the disk -> in an entry, in their order.
-_SHORT = {
-    "t": "at",
-    "s": "session",
-    "m": "message",
-    "c": "client",
-    "l": "listener",
-    "v": "service",
-    "h": "helo",
-    "x": "tls",
-    "u": "user",
-    "z": "size_octets",
-    "o": "left_out",
-}
-_STEP = (
-    "stage",
-    "about",
-    "verdict",
-    "rule",
-    "reason",
-    "entry",
-    "reply",
-    "snapshot",
+# When, an event's name (None: a passage), its facts or the passage.
+Told = tuple[float, str | None, Any]
+
+# The values of a passage, in their order.
+_PASSAGE = (
+    "at",
+    "session",
+    "message",
+    "client",
+    "listener",
+    "service",
+    "helo",
+    "tls",
+    "user",
+    "size_octets",
+    "left_out",
 )
+_DECISION = ("verdict", "rule", "reason", "entry", "reply", "snapshot")
 # Facts of an event, and of a passage, that it can be found by.
 _KEYS = (
     "session",
@@ -59,93 +58,138 @@ _KEYS = (
     "row",
     "first",
 )
-_MAIL_STAGES = frozenset(("mail", "rcpt", "auth"))
+_ADDRESS_STAGES = frozenset(("mail", "rcpt", "auth"))
 
 
-def passage_line(passage: Passage, message: str) -> tuple[str, list[str]]:
-    """Give (line, keys) of a passage that made this message, or none."""
-    client = passage.client
-    values = (
-        round(passage.at, 3),
-        client.session_id,
-        message,
-        client.address,
-        client.listener,
-        client.service,
-        passage.helo,
-        passage.tls,
-        passage.user,
-        passage.size_octets,
-        passage.left_out,
-    )
-    kept: dict[str, Any] = {
-        short: value
-        for short, value in zip(_SHORT, values, strict=True)
-        if value
-    }
-    keys = [client.session_id, client.address]
-    if message:
-        keys.append(message)
-    if passage.user:
-        keys.append(passage.user.lower())
-    steps = []
-    for stage, about, decision in passage.steps:
-        reply = decision.reply
-        steps.append(
+@frozen
+class Block:
+    """
+    Entries that are kept together.
+
+    Attributes:
+        text: JSON.
+        keys: In small letters, each once.
+    """
+
+    first_at: float
+    last_at: float
+    count: int
+    text: str
+    keys: frozenset[str]
+
+
+def block(told: Sequence[Told], messages: dict[str, str]) -> Block:
+    """
+    Spell entries.
+
+    The message of a passage is told by the events around it: the gate that
+    decides does not know its id.
+
+    Args:
+        messages: Session -> message that waits for its passage; is changed.
+    """
+    # A decision's identity -> its place; all of them are alive by now.
+    places: dict[int, int] = {}
+    decisions: list[Any] = []
+    entries: list[Any] = []
+    keys: set[str] = set()
+    for at, event, what in told:
+        if event is not None:
+            entries.append((round(at, 3), event, what))
+            for name in _KEYS:
+                value = what.get(name)
+                if value:
+                    keys.add(value)
+            if event.startswith("smtp."):
+                session, message = what.get("session"), what.get("message")
+                if session and message:
+                    messages[session] = message
+            continue
+        passage: Passage = what
+        client = passage.client
+        session = client.session_id
+        message = messages.pop(session, None)
+        steps = []
+        for stage, about, decision in passage.steps:
+            place = places.get(id(decision))
+            if place is None:
+                place = places[id(decision)] = len(decisions)
+                decisions.append(_spelt(decision))
+            steps.append((stage, about, place))
+            if stage in _ADDRESS_STAGES:
+                keys.add(about)
+        entries.append(
             (
-                stage,
-                about,
-                decision.verdict.value,
-                decision.rule,
-                decision.reason,
-                decision.entry,
-                None if reply is None else str(reply),
-                decision.snapshot,
+                round(passage.at, 3),
+                session,
+                message,
+                client.address,
+                client.listener,
+                client.service,
+                passage.helo,
+                passage.tls,
+                passage.user,
+                passage.size_octets,
+                passage.left_out,
+                steps,
             )
         )
-        if about and stage in _MAIL_STAGES:
-            keys.append(about.lower())
-    kept["d"] = steps
-    return _encode(kept), keys
+        keys.add(session)
+        keys.add(client.address)
+        if message:
+            keys.add(message)
+        if passage.user:
+            keys.add(passage.user)
+    return Block(
+        told[0][0],
+        told[-1][0],
+        len(told),
+        _encode((decisions, entries)),
+        frozenset(_plain(key) for key in keys if key),
+    )
 
 
-def event_line(
-    at: float, event: str, facts: Mapping[str, Any]
-) -> tuple[str, list[str]]:
-    """Give (line, keys) of an event."""
-    kept = {"t": round(at, 3), "e": event, **facts}
-    return _encode(kept), _keys_of(facts)
+def _spelt(decision: Decision) -> tuple[Any, ...]:
+    reply = decision.reply
+    return (
+        decision.verdict.value,
+        decision.rule,
+        decision.reason,
+        decision.entry,
+        None if reply is None else str(reply),
+        decision.snapshot,
+    )
 
 
-def _keys_of(facts: Mapping[str, Any]) -> list[str]:
-    return [
-        str(facts[name]).strip("<>").lower()
-        for name in _KEYS
-        if facts.get(name)
-    ]
+def _plain(key: Any) -> str:
+    return str(key).strip("<>").lower()
 
 
-def read_line(line: str) -> dict[str, Any]:
-    """Read a line back into an entry."""
-    kept: dict[str, Any] = json.loads(line)
-    steps = kept.pop("d", None)
-    if steps is None:
-        at, event = kept.pop("t"), kept.pop("e")
-        return {"kind": "event", "at": at, "event": event, **kept}
-    entry: dict[str, Any] = {"kind": "passage"}
-    for short, name in _SHORT.items():
-        if short in kept:
-            entry[name] = kept[short]
-    entry["steps"] = [dict(zip(_STEP, step, strict=True)) for step in steps]
-    return entry
+def entries_of(text: str) -> Iterator[dict[str, Any]]:
+    """Read a block, from its last entry to its first."""
+    decisions, entries = json.loads(text)
+    told = [dict(zip(_DECISION, each, strict=True)) for each in decisions]
+    for entry in reversed(entries):
+        if len(entry) == 3:
+            at, event, facts = entry
+            yield {"kind": "event", "at": at, "event": event, **facts}
+            continue
+        *values, steps = entry
+        read: dict[str, Any] = {"kind": "passage"}
+        for name, value in zip(_PASSAGE, values, strict=True):
+            if value:
+                read[name] = value
+        read["steps"] = [
+            {"stage": stage, "about": about, **told[place]}
+            for stage, about, place in steps
+        ]
+        yield read
 
 
 def keys_of(entry: Mapping[str, Any]) -> set[str]:
-    """Give the keys of an entry that was read back."""
-    return {*_keys_of(entry), *_about(entry.get("steps", ()))}
-
-
-def _about(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for step in steps:
-        if step["about"] and step["stage"] in _MAIL_STAGES:
-            yield step["about"].lower()
+    """Give the keys of an entry that was read."""
+    keys = {_plain(entry[name]) for name in _KEYS if entry.get(name)}
+    for step in entry.get("steps", ()):
+        if step["about"] and step["stage"] in _ADDRESS_STAGES:
+            keys.add(_plain(step["about"]))
+    return keys

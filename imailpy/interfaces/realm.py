@@ -10,6 +10,7 @@ A connection has one gate; the gate is asked at each stage and gives a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from enum import Enum
 
 from attrs import frozen
 from zope.interface import Attribute, Interface
@@ -97,6 +98,19 @@ class IGate(Interface):
     ) -> Awaitable[Sequence[Decision]]:
         """End of data: one decision for each recipient."""
 
+    def verify(text: str) -> Awaitable[Path | None]:
+        """
+        What VRFY is told where it may be: the address, None for nobody.
+
+        Raises `DirectoryUnavailable`.
+        """
+
+    def expand(text: str) -> Awaitable[Sequence[Path]]:
+        """
+        What EXPN is told where it may be: where an alias leads, one step,
+        or the address itself; empty for nobody. Raises as `verify`.
+        """
+
     stressed: bool = Attribute(
         """
         Whether there is so much to do that strangers get less time and
@@ -132,6 +146,27 @@ class IRealm(Interface):
 
     def gate(client: Client) -> IGate:
         """Make the gate of a new connection."""
+
+
+class Known(Enum):
+    """Whether a recipient of somebody else's domain exists."""
+
+    YES = "yes"
+    NO = "no"
+    # It cannot be told just now.
+    UNKNOWN = "unknown"
+
+
+class IRecipientCheck(Interface):
+    """Who can tell whether a domain of others has a recipient."""
+
+    def known(path: Path) -> Awaitable[Known]:
+        """
+        Whether an address exists.
+
+        Never raises: what cannot be told is `UNKNOWN`. Bounded in time, in
+        memory and in what it asks at once.
+        """
 
 
 @frozen

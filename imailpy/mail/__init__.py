@@ -11,7 +11,7 @@ from imailpy.mail.credentials import (
     ScramSecret,
     Secret,
 )
-from imailpy.mail.decision import ACCEPTED, Decision, Verdict
+from imailpy.mail.decision import ACCEPTED, Decision, Mark, Verdict
 from imailpy.mail.envelope import Envelope, MailParameters, Recipient
 from imailpy.mail.facts import Client
 from imailpy.mail.flags import SystemFlag
@@ -28,6 +28,7 @@ __all__ = [
     "Decision",
     "Envelope",
     "MailParameters",
+    "Mark",
     "PasswordCredentials",
     "Path",
     "ProvenCredentials",

@@ -23,6 +23,20 @@ class Verdict(Enum):
 
 
 @frozen
+class Mark:
+    """
+    What is written on a message that is taken all the same.
+
+    Attributes:
+        name: Behind `X-IMAIL-SPAM-`.
+        text: For whoever reads the header section; tells nothing of us.
+    """
+
+    name: str
+    text: str
+
+
+@frozen
 class Decision:
     """
     What a check decided, and why.
@@ -34,6 +48,8 @@ class Decision:
         reply: For the peer; tells a stranger nothing about our setup.
         entry: The configuration entry that was hit: file and line, or object.
         snapshot: Number of the settings it was decided by; 0 for none.
+        marks: Written on the message if it is taken.
+        held: It is taken, and kept in the queue until an operator says so.
     """
 
     verdict: Verdict
@@ -42,6 +58,8 @@ class Decision:
     reply: Reply | None = None
     entry: str | None = None
     snapshot: int = 0
+    marks: tuple[Mark, ...] = ()
+    held: bool = False
 
     @cached_property
     def refuses(self) -> bool:

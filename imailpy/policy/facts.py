@@ -7,18 +7,20 @@ a stage hold those of the stages before it as far as somebody asked for them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from enum import Enum
 from typing import Protocol
 
 from attrs import field, frozen
 
-from imailpy.interfaces.realm import IAvatar, Standing
+from imailpy.interfaces.realm import IAvatar, Known, Standing
 from imailpy.mail import Ban, Client, MailParameters, Path, Recipient
+from imailpy.policy.settings.sending import SendingLimits
 
 # Services whose clients are users that must sign in before they send.
 SUBMISSION = "submission"
 LMTP = "lmtp"
+_NOBODY_KNOWS: Mapping[str, KnowsRecipients] = {}
 
 
 class MailDomain(Enum):
@@ -36,6 +38,32 @@ class Lookups(Protocol):
     def mail_domain(self, name: str) -> Awaitable[MailDomain]:
         """Whether mail to a domain can go anywhere; never raises."""
         ...
+
+
+class KnowsRecipients(Protocol):
+    """Who can tell whether a domain of others has a recipient."""
+
+    def known(self, path: Path) -> Awaitable[Known]:
+        """Whether it exists; never raises."""
+        ...
+
+
+@frozen
+class SenderStanding:
+    """
+    What a reverse-path is to us, as far as a check needs to know.
+
+    Attributes:
+        local: Its domain is ours.
+        exists: Somebody has the address: an account, an alias, or a box of
+            one of them; a catch-all is nobody.
+    """
+
+    local: bool = False
+    exists: bool = False
+
+
+UNKNOWN_SENDER = SenderStanding()
 
 
 @frozen
@@ -88,6 +116,8 @@ class Session:
         tls: Protocol and cipher, None for plain text.
         avatar: Who has signed in.
         lookups: None where nothing can be looked up.
+        onward: Who knows recipients of domains that we take mail for, by
+            the name of the check.
     """
 
     client: Client
@@ -95,11 +125,32 @@ class Session:
     tls: str | None = None
     avatar: IAvatar | None = None
     lookups: Lookups | None = None
+    onward: Mapping[str, KnowsRecipients] = _NOBODY_KNOWS
 
     @property
     def is_submission(self) -> bool:
         """Whether the rules for a site's own users apply."""
         return self.avatar is not None or self.client.service == SUBMISSION
+
+
+@frozen
+class Usage:
+    """
+    What an account has sent in 24 hours, with what is under way.
+
+    Attributes:
+        account: Its address.
+        limits: What it may.
+        first_time: Recipients it had never written to before.
+        burst: Messages that it may send at once.
+    """
+
+    account: str
+    limits: SendingLimits
+    messages: int = 0
+    recipients: int = 0
+    first_time: int = 0
+    burst: float = 0.0
 
 
 @frozen
@@ -110,6 +161,8 @@ class MailFacts:
     Attributes:
         sender_owned: The avatar may send as `reverse_path`; nobody else has
             that very address.
+        sender: What the reverse-path is to us, where nobody has signed in.
+        usage: What the avatar has sent; None where nobody counts.
         rate: Messages of its address in this minute; 0: nobody counts.
     """
 
@@ -117,7 +170,9 @@ class MailFacts:
     reverse_path: Path
     parameters: MailParameters = field(factory=MailParameters)
     sender_owned: bool = False
+    usage: Usage | None = None
     rate: int = 0
+    sender: SenderStanding = UNKNOWN_SENDER
 
 
 @frozen
@@ -129,6 +184,8 @@ class RcptFacts:
         mail: What MAIL said.
         standing: What the recipient is to us.
         accepted: Recipients accepted before it in this transaction.
+        usage: What the avatar has sent as of now; None where nobody counts.
+        first_time: It has never written to this address, as far as we know.
         unknown: Unknown ones before it, on its connection or from its
             address, whichever is more; of those who have signed in: 0.
     """
@@ -137,6 +194,8 @@ class RcptFacts:
     recipient: Recipient
     standing: Standing
     accepted: int = 0
+    usage: Usage | None = None
+    first_time: bool = False
     unknown: int = 0
 
     @property

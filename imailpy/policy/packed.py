@@ -52,6 +52,7 @@ class PackedNetworks(Sequence[Network]):
     Attributes:
         file: Where they were read.
         lines: Of each entry, the number of its line.
+        more: Entries from elsewhere, behind those of the file.
     """
 
     file: str
@@ -60,13 +61,14 @@ class PackedNetworks(Sequence[Network]):
     _six: Columns
     # Place of an entry -> its row in the columns, negative for IPv6.
     _rows: array[int] = field(repr=False)
+    more: tuple[Network, ...] = ()
 
     def columns(self, version: int) -> Columns:
         """Those of one family."""
         return self._four if version == 4 else self._six
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.lines) + len(self.more)
 
     @overload
     def __getitem__(self, at: int) -> Network: ...
@@ -77,6 +79,8 @@ class PackedNetworks(Sequence[Network]):
     def __getitem__(self, at: int | slice) -> Network | Sequence[Network]:
         if isinstance(at, slice):
             return [self[each] for each in range(*at.indices(len(self)))]
+        if at >= len(self.lines):
+            return self.more[at - len(self.lines)]
         row = self._rows[at]
         columns = self._four if row >= 0 else self._six
         row = row if row >= 0 else -1 - row
@@ -98,6 +102,7 @@ class PackedNetworks(Sequence[Network]):
             == (other.file, other.lines, other._rows)
             and self._four == other._four
             and self._six == other._six
+            and self.more == other.more
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -113,9 +118,12 @@ def _text(version: int, first: int, last: int) -> str:
     return str(address) if first == last else f"{address}/{bits}"
 
 
-def pack(text: str, file: str) -> PackedNetworks:
+def pack(text: str, file: str, more: Sequence[Network] = ()) -> PackedNetworks:
     """
     Read lines: one network each, `#` begins a remark.
+
+    Args:
+        more: Entries that do not stand there.
 
     Raises:
         ValueError: With file and line, at the first that is none.
@@ -153,12 +161,22 @@ def pack(text: str, file: str) -> PackedNetworks:
             six_lasts.append(last)
             six_places.append(len(lines))
         lines.append(number)
+    for at, each in enumerate(more, len(lines)):
+        if each.version == 4:
+            four_firsts.append(each.first)
+            four_lasts.append(each.last)
+            four_places.append(at)
+        else:
+            six_firsts.append(each.first)
+            six_lasts.append(each.last)
+            six_places.append(at)
     return PackedNetworks(
         file,
         lines,
         Columns(4, four_firsts, four_lasts, four_places),
         Columns(6, six_firsts, six_lasts, six_places),
         rows,
+        tuple(more),
     )
 
 

@@ -7,7 +7,8 @@ to be moved for them. The numbers are those of that list.
 
     connect   1 access, limits                            at the greeting
     hello     2 hello                                     at HELO/EHLO
-    mail      3 kill and white list, sender ownership     at MAIL
+    mail      3 kill and white list, sender ownership,
+              4 spoofed local senders                     at MAIL
     rcpt      4 relay, existence, 5 block lists,
               6 verification, 7 SPF, 8 quota              at each RCPT
     message   submission rules, 9 DKIM DMARC ARC,
@@ -22,7 +23,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, frozen
 
-from imailpy.mail import Decision, Verdict
+from imailpy.mail import Decision, Mark, Verdict
 from imailpy.policy import (
     access,
     connect,
@@ -31,6 +32,8 @@ from imailpy.policy import (
     mail,
     rcpt,
     relay,
+    sending,
+    spoof,
 )
 from imailpy.policy.facts import (
     ConnectFacts,
@@ -40,7 +43,7 @@ from imailpy.policy.facts import (
     MessageFacts,
     RcptFacts,
 )
-from imailpy.policy.settings import PolicySettings
+from imailpy.policy.settings import LocalSender, PolicySettings
 
 F = TypeVar("F")
 
@@ -206,6 +209,7 @@ class Evaluation(Generic[F]):
             could not be had (UNKNOWN) is in the trail and counts as nothing.
         """
         hardest, hardness = self._accepted, -1
+        marks: tuple[Mark, ...] = ()
         settings = self.settings
         by: Check[F] | None = None
         for function, check in self._checks:
@@ -219,10 +223,14 @@ class Evaluation(Generic[F]):
             how_hard = _HARDNESS[said.verdict]
             if how_hard >= _REFUSED_FROM:
                 return self._stamped(said, check)
+            if said.marks:
+                marks += said.marks
             if how_hard > hardness:
                 hardest, hardness, by = said, how_hard, check
         if by is None:
             return hardest
+        if marks != hardest.marks:
+            hardest = evolve(hardest, marks=marks)
         return self._stamped(hardest, by)
 
     def _stamped(self, said: Decision, check: Check[F] | None) -> Decision:
@@ -239,6 +247,8 @@ class Evaluation(Generic[F]):
                 said.reply,
                 entry,
                 self.number,
+                said.marks,
+                said.held,
             )
             self._stamp = said, stamped
         return stamped
@@ -409,6 +419,31 @@ STANDARD = Pipeline(
                     ),
                 ),
             ),
+            Place(
+                4,
+                "spoof",
+                (
+                    Check(
+                        "spoof.local_sender",
+                        spoof.local_sender,
+                        "spoof.local_sender",
+                        lambda settings: (
+                            settings.spoof.local_sender is not LocalSender.OFF
+                        ),
+                    ),
+                ),
+            ),
+            Place(
+                0,
+                "sending-limits",
+                (
+                    Check(
+                        "submission.message_limits",
+                        sending.messages,
+                        "sending.messages_a_day",
+                    ),
+                ),
+            ),
         ),
     ),
     rcpt=Row(
@@ -453,6 +488,17 @@ STANDARD = Pipeline(
                 (
                     Check(
                         "recipient.quota", rcpt.quota, "recipients.over_quota"
+                    ),
+                ),
+            ),
+            Place(
+                0,
+                "sending-limits",
+                (
+                    Check(
+                        "submission.recipient_limits",
+                        sending.recipients,
+                        "sending.recipients_a_day",
                     ),
                 ),
             ),

@@ -30,7 +30,7 @@ def harvest(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     Whether this one is there makes no difference.
     """
     most = settings.harvest.most
-    if not most or facts.unknown < most:
+    if not most or facts.unknown < most or not facts.is_local:
         return None
     return Decision(
         Verdict.DEFER,

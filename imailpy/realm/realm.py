@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twisted.cred.portal import Portal
 from zope.interface import implementer
 
@@ -11,7 +13,13 @@ from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.history import IHistory
 from imailpy.interfaces.journal import IJournal
-from imailpy.interfaces.realm import IAvatar, IRealm, IRecipients
+from imailpy.interfaces.realm import (
+    IAvatar,
+    IRealm,
+    IRecipientCheck,
+    IRecipients,
+)
+from imailpy.interfaces.sending import ISending
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
@@ -29,9 +37,13 @@ from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.senders import Senders
+from imailpy.realm.sending import Sending
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.slowing import Slowing
 from imailpy.realm.stress import Stress
+
+_NO_CHECKS: Mapping[str, IRecipientCheck] = {}
 
 
 @implementer(IRealm)
@@ -44,6 +56,10 @@ class Realm:
 
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
+        recipient_checks: Who knows recipients of domains that we take mail
+            for, by the name of the check: `call-ahead` ...
+        sending: Where it is kept what accounts have sent; None: nobody
+            counts it.
         pipeline: The checks, in their order.
         history: Is told what was decided; None: nobody is.
         bans: Where bans outlive us; None: nowhere.
@@ -58,6 +74,8 @@ class Realm:
         journal: IJournal,
         *,
         resolver: IResolver | None = None,
+        recipient_checks: Mapping[str, IRecipientCheck] = _NO_CHECKS,
+        sending: ISending | None = None,
         pipeline: Pipeline = STANDARD,
         history: IHistory | None = None,
         bans: IBans | None = None,
@@ -69,6 +87,10 @@ class Realm:
         self.recipients = recipients
         self.journal = journal
         self.books = Rulebooks(pipeline, settings)
+        self.recipient_checks = recipient_checks
+        self.senders = Senders(
+            directory, lambda: self.settings.current.box_delimiters
+        )
         self.connections = Connections()
         self._count(bans)
         self.lookups = (
@@ -77,6 +99,11 @@ class Realm:
         login = settings.current.login
         self.passwords = Passwords(
             world, threads=login.hash_threads, queue=login.hash_queue
+        )
+        self.sending = (
+            None
+            if sending is None
+            else Sending(world, settings, directory, sending, journal)
         )
         self.portal = self._portal()
 
@@ -124,6 +151,8 @@ class Realm:
         """Let passwords under way be checked, then end their threads."""
         await self.bans.stop()
         await self.passwords.stop()
+        if self.sending is not None:
+            await self.sending.stop()
 
     def _portal(self) -> Portal:
         logins = Logins(self.world)

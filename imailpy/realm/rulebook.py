@@ -12,6 +12,7 @@ from imailpy.policy.facts import (
     RcptFacts,
 )
 from imailpy.policy.pipeline import Evaluation, Pipeline
+from imailpy.policy.settings import LocalSender, RelayPolicy
 from imailpy.realm.settings import RealmSettings
 
 
@@ -22,9 +23,14 @@ class Rulebook:
     Attributes:
         settings: The realm's, as of that snapshot.
         number: Of the snapshot.
+        asks_sender: Whether a check wants to know if a stranger's
+            reverse-path is ours.
+        asks_sender_user: Whether one wants to know if somebody has it.
     """
 
     __slots__ = (
+        "asks_sender",
+        "asks_sender_user",
         "connect",
         "data",
         "hello",
@@ -41,6 +47,11 @@ class Rulebook:
         self.settings = settings
         self.number = number
         policy = settings.policy
+        relay = policy.relay.policy
+        self.asks_sender = (
+            relay.by_sender or policy.spoof.local_sender is not LocalSender.OFF
+        )
+        self.asks_sender_user = relay is RelayPolicy.LOCAL_USERS
         self.connect: Evaluation[ConnectFacts] = Evaluation(
             pipeline.connect, policy, number
         )

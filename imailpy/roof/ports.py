@@ -74,7 +74,8 @@ class Ports:
     def _bind(self, listener: Listener) -> None:
         entrance = Entrance()
         tls = None
-        if listener.tls is ListenerTls.IMPLICIT:
+        # Behind a proxy its header comes first, then TLS.
+        if listener.tls is ListenerTls.IMPLICIT and not listener.proxy:
             tls = self._tls.server(ALPN[listener.service])
         try:
             port = self._world.network.listen(

@@ -27,6 +27,7 @@ from imailpy.admin.rehearsals import Rehearsals
 from imailpy.config import ConfigError, Configuration, rooms
 from imailpy.config.listeners import Listener
 from imailpy.config.providers import Providers
+from imailpy.config.relaying import warnings
 from imailpy.config.schema import ListenerTls, LogLevel, Service
 from imailpy.delivery.service import Delivery
 from imailpy.dns.stub import Resolver
@@ -37,14 +38,19 @@ from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
+from imailpy.listeners.proxied import ProxiedFactory
 from imailpy.listeners.smtp.factory import SmtpFactory
+from imailpy.policy.settings import RecipientCheck
 from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.realm import Realm
-from imailpy.roof.ports import CannotBind, Ports, in_order
+from imailpy.roof.ports import ALPN, CannotBind, Ports, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
 _LAG_S = 2.0
+_IDLE_LAG_S = 60.0
+# Connections from which on it may be late for more than one of them.
+_BUSY = 20
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -145,6 +151,10 @@ class Server(TwistedService):
             self.delivery.router,
             self.journal,
             resolver=self.resolver,
+            recipient_checks={
+                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead
+            },
+            sending=self.store.sending,
             history=self.history,
             bans=self.store.bans,
         )
@@ -214,6 +224,7 @@ class Server(TwistedService):
         self._listen_for_scrapers()
         self.delivery.start()
         self.ports.open(self._factory)
+        self._warn()
         self.journal.record(
             "server.started",
             version=imailpy.__version__,
@@ -223,16 +234,23 @@ class Server(TwistedService):
         )
 
     def _watch_lag(self) -> None:
-        """See how late the reactor is, every other second."""
+        """See how late the reactor is, often while somebody is there."""
         clock = self.world.clock
-        due = clock.monotonic() + _LAG_S
+        busy = self.realm.connections.total >= _BUSY
+        delay_s = _LAG_S if busy else _IDLE_LAG_S
+        due = clock.monotonic() + delay_s
 
         def look() -> None:
             self.realm.stress.was_late(clock.monotonic() - due)
             self.realm.stress.look()
             self._watch_lag()
 
-        self._lag_watch = clock.call_later(_LAG_S, look)
+        self._lag_watch = clock.call_later(delay_s, look)
+
+    def _warn(self) -> None:
+        """Tell what is dangerous although it is allowed."""
+        for each in warnings(self.providers.configuration):
+            self.journal.record("config.warning", reason=str(each))
 
     def _listen_for_scrapers(self) -> None:
         metrics = self.providers.configuration.metrics
@@ -285,6 +303,16 @@ class Server(TwistedService):
                 self.journal,
                 settings,
                 **common,
+            )
+        if listener.proxy:
+            made = ProxiedFactory(
+                self.world,
+                self.journal,
+                self.providers.proxied[listener.name],
+                made,
+                listener=listener.name,
+                tls=self.tls if common["implicit_tls"] else None,
+                alpn=ALPN[listener.service],
             )
         self._factories.append(made)
         return made
@@ -356,6 +384,7 @@ class Server(TwistedService):
             self.journal.record("server.reload_refused", reason=str(error))
             raise CannotReload(str(error), str(error)) from None
         number = self.providers.realm.number
+        self._warn()
         self.journal.record("server.reloaded", number=number)
         return number
 

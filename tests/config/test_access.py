@@ -72,6 +72,20 @@ class AccessTests(SynchronousTestCase):
         self.assertEqual(made.bans.score, 50)
         self.assertEqual(made.bans.weights[Sign.HTTP], 7)
 
+    def test_long_file(self) -> None:
+        """A long list is packed; each entry still knows its line."""
+        lines = [f"10.{at >> 8}.{at & 255}.0/24 # x" for at in range(12_000)]
+        lines[5000] = "192.0.2.1 until=2026-12-31"
+        disk: Any = Disk("\n".join(lines).encode())
+        timed, more = read_list("/list", disk)
+        self.assertEqual([each.entry for each in timed], ["/list:5001"])
+        found = more.find("10.1.4.9")
+        self.assertEqual(found and found.entry, "/list:261")
+        lines[7000] = "nonsense"
+        disk = Disk("\n".join(lines).encode())
+        with self.assertRaisesRegex(ValueError, "/list:7001"):
+            read_list("/list", disk)
+
     def test_wrong(self) -> None:
         """Each mistake is told with its remedy."""
         for text, words in (

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import imailpy
 from imailpy.config import ConfigError, Configuration, load, parse
+from imailpy.config.listeners import listeners
 from imailpy.config.schema import Security, Service
 from imailpy.policy.settings import RelayPolicy
 
@@ -125,7 +126,8 @@ servers = {a = 1}
                 'imailpy.toml:14:1: [relay] "addresses" must be a list, not '
                 '"192.0.2.1"',
                 'imailpy.toml:15:1: [relay] "policy" must be one of none, '
-                'addresses, not "adresses". Did you mean "addresses"?',
+                "addresses, local-users, local-hosts, anyone, not "
+                '"adresses". Did you mean "addresses"?',
                 "imailpy.toml:17:24: [limits] element 2 of exempt must be "
                 "text in quotes, not 7",
                 'imailpy.toml:19:1: [hello] "smtp" must be text in quotes, '
@@ -218,6 +220,38 @@ class SenseTests(SynchronousTestCase):
             "remove auth = false",
         )
 
+    def test_B4_12_whom_to_believe(self) -> None:
+        """Nobody's word about the client counts for the whole internet, and
+        what is said of peers is said where there are some."""
+        for key in ("xclient", "vrfy_allowed", "expn_allowed"):
+            self.one(
+                PLAIN + f"[smtp]\n{key} = ['0.0.0.0/1', '128.0.0.0/1']\n",
+                "all of IPv4",
+            )
+        listener = PLAIN.replace("smtp.tls", "smtp.proxy = ['::/0']\nsmtp.tls")
+        self.one(listener, "all of IPv6")
+        self.one(
+            PLAIN.replace("smtp.tls", "smtp.proxy_direct = true\nsmtp.tls"),
+            'without "proxy"',
+        )
+        self.one(PLAIN + "[smtp]\nxclient_login = true", 'without "xclient"')
+        self.one(
+            PLAIN.replace("smtp.tls", "smtp.proxy = ['proxy']\nsmtp.tls"),
+            "not an address or network",
+        )
+
+    def test_auth_on_port_25(self) -> None:
+        """AUTH may be on where the world sends, with TLS."""
+        text = "[[tls.certificates]]\ncertificate = 'c'\nkey = 'k'\n"
+        (smtp,) = [
+            each
+            for each in listeners(
+                parse(text + "[listeners.smtp]\nauth = true\n").listeners
+            )
+            if each.name == "smtp"
+        ]
+        self.assertTrue(smtp.auth)
+
     def test_login_in_vain(self) -> None:
         """A listener on which nobody could sign in is an error."""
         self.one(
@@ -260,11 +294,11 @@ class SenseTests(SynchronousTestCase):
             self.one(
                 PLAIN
                 + f"[relay]\npolicy = 'addresses'\naddresses = [{entries}]\n",
-                "the entries together are all of",
+                "all of IPv",
             )
             self.one(
                 PLAIN + f"[limits]\nexempt = [{entries}]\n",
-                "the entries together are all of",
+                "all of IPv",
             )
 
     def test_policy_and_list(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path as File
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.interfaces.realm import Standing
 from imailpy.mail import Decision, Path, Reply, Verdict
 from imailpy.policy import api, trial
 from imailpy.policy.book import PolicyWrong, Source, joined, read
-from imailpy.policy.pipeline import STANDARD, Evaluation
+from imailpy.policy.pipeline import STANDARD, Check, Evaluation, Place
 from imailpy.policy.settings import PolicySettings
 from imailpy.policy.testing import Unexpected, expect, facts
 from tests.house.source import HOUSE
@@ -165,6 +166,40 @@ class JoiningTests(SynchronousTestCase):
             )
             self.assertTrue(said.refuses)
             self.assertEqual(said.rule, rule)
+
+    def test_no_refusal_is_taken_back(self) -> None:
+        """At every place of every stage a built-in refusal stays one."""
+        no = Decision(Verdict.REJECT, "built.in", "no", Reply(550, "No"))
+        for row in STANDARD.rows:
+            names = [place.name for place in row.places]
+            text = "".join(
+                f"@on_{row.stage}('a{at}', {side}={name!r})\n"
+                "def f(facts): return accept('let it in')\n"
+                for at, name in enumerate(names * 2)
+                for side in ("before" if at < len(names) else "after",)
+            )
+            _, registrations = read(source(text))
+            self.assertEqual(len(registrations), 2 * len(names))
+            for name in names:
+                check = Check("built.in", lambda facts, settings: no)
+                only = evolve(
+                    row,
+                    places=tuple(
+                        Place(0, each, (check,) if each == name else ())
+                        for each in names
+                    ),
+                )
+                pipeline = joined(
+                    evolve(STANDARD, **{row.stage: only}),
+                    registrations,
+                    "policy.py",
+                )
+                changed = next(
+                    each for each in pipeline.rows if each.stage == row.stage
+                )
+                evaluation = Evaluation(changed, PolicySettings(), 1)
+                said = result_of(evaluation.decide(None))
+                self.assertEqual(said.rule, "built.in", (row.stage, name))
 
     def test_facts_are_frozen(self) -> None:
         """A function cannot change what the checks behind it see."""

@@ -13,6 +13,7 @@ from tests.store import (
     contract_bans,
     contract_directory,
     contract_mailbox,
+    contract_sending,
 )
 
 
@@ -59,3 +60,9 @@ class AcceptTests(
     _Memory, contract_accept.AcceptContract, SynchronousTestCase
 ):
     """Accepting and the queue."""
+
+
+class SendingTests(
+    _Memory, contract_sending.SendingContract, SynchronousTestCase
+):
+    """What accounts have sent."""

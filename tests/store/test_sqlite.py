@@ -17,6 +17,7 @@ from tests.store import (
     contract_bans,
     contract_directory,
     contract_mailbox,
+    contract_sending,
 )
 from tests.support.settings import Fixed
 from tests.support.world import TestWorld, result_of
@@ -103,3 +104,9 @@ class DamagedTests(SynchronousTestCase):
             inode.write(octet, b"\xff" * 4096)
             for _ in range(2):
                 self.assertRaises(StoreRefused, SqliteStore, machine, settings)
+
+
+class SendingTests(
+    Durable, contract_sending.SendingContract, SynchronousTestCase
+):
+    """What accounts have sent."""

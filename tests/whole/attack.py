@@ -313,6 +313,12 @@ def main() -> None:
             report(name, quiet[name], attacked[name])
         for what, count in sorted(heard.items()):
             print(f"{what:22} {count}")
+        why = Counter(
+            str(ban["why"]).partition(",")[0]
+            for ban in control(server, "ban", "list")
+        )
+        for what, count in sorted(why.items()):
+            print(f"banned for {what:30} {count}")
         for each in status:
             print(
                 f"connections {each['connections']}, "

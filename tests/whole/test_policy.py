@@ -175,7 +175,15 @@ class PolicyTests(SynchronousTestCase):
         done = self.imailctl("policy", "test")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("test_closed  passed  policy_test.py:4", done.stdout)
+        why = self.imailctl(
+            *("why", "--from", "bad@outside.example", "--ip", "192.0.2.1"),
+            *("--to", "alice@example.test"),
+        )
+        self.assertIn("policy.py:3", why.stdout, why.stderr)
         self.write("x = 1\n")
+        self.assertEqual(self.imailctl("status").returncode, 0)
+        shown = self.imailctl("policy", "show")
+        self.assertIn("policy_test.py:5", shown.stderr)
         done = self.imailctl("policy", "test")
         self.assertEqual(done.returncode, 1)
         self.assertIn("not taken: policy_test.py:5", done.stdout)

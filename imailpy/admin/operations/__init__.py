@@ -12,12 +12,14 @@ from __future__ import annotations
 from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
 from imailpy.admin.operations.bans import Bans
+from imailpy.admin.operations.check import Check
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.past import Past
 from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
+from imailpy.admin.operations.sending import Sending
 from imailpy.admin.operations.server import TheServer
 from imailpy.admin.operations.words import (
     BadRequest,
@@ -37,10 +39,12 @@ NOUNS = (
     Domains,
     Accounts,
     Aliases,
+    Sending,
     Queue,
     Bans,
     Past,
     Policy,
+    Check,
     Policies,
     TheServer,
 )

@@ -142,7 +142,7 @@ class _Unread:
         self, path: str, most_octets: int = 0, *, private: bool = False
     ) -> bytes:
         """Anything."""
-        return b"-"
+        return b"#"
 
 
 def _other(house: Rehearsals, text: str, file: str) -> Rehearsals:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from imailpy.config.files import read_password
 from imailpy.config.rooms.units import DAY_S, HOUR_S, MINUTE_S
 from imailpy.config.schema import Configuration, Hop
@@ -39,13 +41,39 @@ def delivery(configuration: Configuration, disk: IDisk) -> DeliverySettings:
         routes={
             _route_name(name): _next_hop(route, disk)
             for name, route in said.routes.items()
+        }
+        | {
+            canonical_domain(name): _next_hop(domain, disk)
+            for name, domain in configuration.relay.domains.items()
+            if domain.host
         },
+        by_mx=frozenset(
+            canonical_domain(name)
+            for name, domain in configuration.relay.domains.items()
+            if not domain.host
+        ),
         catch_outside_in=address_or_none(said.catch_outside_in),
         private_targets=said.private_targets,
         connections=said.connections,
         connections_per_destination=said.connections_per_destination,
         schedule=_schedule(configuration),
     )
+
+
+def without_secrets(configuration: Configuration) -> DeliverySettings:
+    """The same where nothing is sent: passwords are not read."""
+    nothing: Any = _Unread()
+    return delivery(configuration, nothing)
+
+
+class _Unread:
+    """A disk of password files that do not matter."""
+
+    def read_foreign(
+        self, path: str, most_octets: int = 0, *, private: bool = False
+    ) -> bytes:
+        """Anything."""
+        return b"-"
 
 
 def _schedule(configuration: Configuration) -> Schedule:

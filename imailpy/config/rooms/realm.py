@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from imailpy.config import lists
 from imailpy.config.access import access_rules
 from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.units import DAY_S, HOUR_S, MINUTE_S
 from imailpy.config.schema import Configuration
 from imailpy.interfaces.world import IDisk
 from imailpy.mail import Sign
-from imailpy.policy.networks import Networks, parse_network
+from imailpy.mail.path import canonical_domain
+from imailpy.policy.addresses import NOBODY
 from imailpy.policy.settings import (
     ConnectionLimits,
     HarvestRules,
     HelloRules,
+    OnwardDomain,
     PolicySettings,
     RecipientRules,
     RelaySettings,
+    SendingLimits,
+    SpoofSettings,
     SubmissionRules,
 )
 from imailpy.realm.settings import (
@@ -83,7 +88,7 @@ def _bans(configuration: Configuration) -> BanSettings:
         longest_s=said.longest_hours * HOUR_S,
         repeat_s=said.repeat_days * DAY_S,
         most=said.most,
-        exempt=_networks(configuration, "bans", "exempt"),
+        exempt=lists.networks(configuration, "bans", "exempt"),
     )
 
 
@@ -94,15 +99,12 @@ def _policy(
     submission = configuration.submission
     smart_host = configuration.delivery.smart_host.host
     return PolicySettings(
-        relay=RelaySettings(
-            configuration.relay.policy,
-            _networks(configuration, "relay", "addresses"),
-        ),
+        relay=_relay(configuration, disk),
         limits=ConnectionLimits(
             limits.per_address,
             limits.per_network,
             limits.total,
-            _networks(configuration, "limits", "exempt"),
+            lists.networks(configuration, "limits", "exempt"),
             limits.address_rate,
             limits.network_rate,
             limits.message_rate,
@@ -122,6 +124,17 @@ def _policy(
             submission.check_domains and not smart_host,
         ),
         recipients=RecipientRules(configuration.recipients.over_quota),
+        spoof=SpoofSettings(
+            configuration.spoof.local_sender,
+            lists.networks(configuration, "spoof", "exempt"),
+        ),
+        sending=SendingLimits(
+            configuration.sending.messages_a_day,
+            configuration.sending.recipients_a_day,
+            configuration.sending.first_time_recipients_a_day,
+            configuration.sending.burst,
+            configuration.sending.over,
+        ),
         written=_written(configuration),
     )
 
@@ -135,14 +148,27 @@ def _written(configuration: Configuration) -> dict[str, str]:
     }
 
 
-def _networks(
-    configuration: Configuration, section: str, name: str
-) -> Networks:
-    """Read a list of networks; each entry knows its line."""
-    texts = getattr(getattr(configuration, section), name)
-    return Networks(
-        tuple(
-            parse_network(text, configuration.entry(section, name, at))
-            for at, text in enumerate(texts)
-        )
+def _relay(configuration: Configuration, disk: IDisk | None) -> RelaySettings:
+    said = configuration.relay
+    return RelaySettings(
+        said.policy,
+        lists.networks(
+            configuration, "relay", "addresses", said.addresses_file, disk
+        ),
+        lists.addresses(
+            configuration, "relay", "accept", said.accept_file, disk
+        ),
+        {
+            canonical_domain(name): OnwardDomain(
+                domain.recipients,
+                (
+                    lists.address_file(domain.recipients_file, disk)
+                    if domain.recipients_file and disk is not None
+                    else NOBODY
+                ),
+                domain.defer,
+                configuration.entry("relay", "domains", name),
+            )
+            for name, domain in said.domains.items()
+        },
     )

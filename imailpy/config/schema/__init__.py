@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from imailpy.config.fields import section
 from imailpy.config.lines import LineMap
+from imailpy.config.schema.accounts import Sending
 from imailpy.config.schema.choices import (
     BareLineEnds,
     ListenerTls,
@@ -42,6 +43,7 @@ from imailpy.config.schema.machine import (
     Storage,
     Tls,
 )
+from imailpy.config.schema.relaying import Relay, RelayDomain, Spoof
 from imailpy.config.schema.sending import (
     Delivery,
     Dns,
@@ -51,7 +53,6 @@ from imailpy.config.schema.sending import (
 )
 from imailpy.config.schema.taking import (
     Recipients,
-    Relay,
     Smtp,
     Submission,
 )
@@ -81,12 +82,15 @@ __all__ = [
     "Pop3",
     "Recipients",
     "Relay",
+    "RelayDomain",
     "Route",
     "Security",
+    "Sending",
     "Server",
     "Service",
     "SmartHost",
     "Smtp",
+    "Spoof",
     "Storage",
     "Stress",
     "Submission",
@@ -113,6 +117,7 @@ class Configuration:
     )
     smtp: Smtp = section(Smtp)
     relay: Relay = section(Relay)
+    spoof: Spoof = section(Spoof)
     access: dict[str, Access] = field(
         factory=dict, metadata={"doc": Access.__doc__, "key": "smtp"}
     )
@@ -122,6 +127,7 @@ class Configuration:
     stress: Stress = section(Stress)
     login: Login = section(Login)
     submission: Submission = section(Submission)
+    sending: Sending = section(Sending)
     recipients: Recipients = section(Recipients)
     policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)

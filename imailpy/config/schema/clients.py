@@ -44,6 +44,27 @@ class ListenerTable:
     plaintext_auth: bool | None = setting(
         "Whether a password may cross a connection without TLS.", None
     )
+    open_relay: bool | None = setting(
+        'Whether the relay policy "anyone" may hold here although others '
+        "than this machine can reach it.",
+        None,
+    )
+    proxy: tuple[str, ...] | None = setting(
+        "Proxies that must say for whom they connect, by the PROXY protocol "
+        "(version 1 or 2). Nobody else may connect then.",
+        None,
+        each=f.network,
+        example=("10.0.0.5",),
+    )
+    proxy_direct: bool | None = setting(
+        "Whether others than the proxies may connect, without a header.",
+        None,
+    )
+    proxy_header_s: float | None = setting(
+        "How long a proxy may take to send its header; 10 unless said.",
+        None,
+        check=f.within(1, 60),
+    )
 
 
 @frozen

@@ -9,7 +9,7 @@ from imailpy.config.fields import setting
 from imailpy.config.schema.choices import (
     BareLineEnds,
 )
-from imailpy.policy.settings import OverQuota, RelayPolicy
+from imailpy.policy.settings import OverQuota
 
 
 @frozen
@@ -63,25 +63,33 @@ class Smtp:
         50,
         check=f.within(10, 1000),
     )
-
-
-@frozen
-class Relay:
-    """
-    Who may send to addresses that are not ours. Everybody must authenticate
-    before, except those whom the policy names.
-    """
-
-    policy: RelayPolicy = setting(
-        'none: nobody ("No mail relay"). addresses: the clients below '
-        '("Relay mail for addresses").',
-        RelayPolicy.NONE,
+    recipient_delay_ms: int = setting(
+        "The answer to each recipient of a client that has not signed in "
+        "comes so much later; 0: at once.",
+        0,
+        check=f.within(0, 60_000),
     )
-    addresses: tuple[str, ...] = setting(
-        "Clients that may relay: addresses, networks, or address and mask.",
+    vrfy_allowed: tuple[str, ...] = setting(
+        "Clients that VRFY tells whether an address exists; all others hear "
+        "252.",
         (),
         each=f.network,
-        example=("192.0.2.0/24", "2001:db8::/32", "10.1.0.0 255.255.0.0"),
+        example=("192.0.2.10",),
+    )
+    expn_allowed: tuple[str, ...] = setting(
+        "Clients that EXPN tells where an alias leads; all others hear 502.",
+        (),
+        each=f.network,
+        example=("192.0.2.10",),
+    )
+    xclient: tuple[str, ...] = setting(
+        "Servers before this one whose XCLIENT tells who the client is.",
+        (),
+        each=f.network,
+        example=("10.0.0.5",),
+    )
+    xclient_login: bool = setting(
+        "Whether their word counts for who has signed in, too.", False
     )
 
 

@@ -21,7 +21,14 @@ from imailpy.policy.settings.harvest import HarvestRules
 from imailpy.policy.settings.hello import HelloRules
 from imailpy.policy.settings.limits import ConnectionLimits
 from imailpy.policy.settings.recipients import OverQuota, RecipientRules
-from imailpy.policy.settings.relay import RelayPolicy, RelaySettings
+from imailpy.policy.settings.relay import (
+    OnwardDomain,
+    RecipientCheck,
+    RelayPolicy,
+    RelaySettings,
+)
+from imailpy.policy.settings.sending import OverLimit, SendingLimits
+from imailpy.policy.settings.spoof import LocalSender, SpoofSettings
 from imailpy.policy.settings.submission import SubmissionRules
 
 __all__ = [
@@ -33,11 +40,17 @@ __all__ = [
     "ConnectionLimits",
     "HarvestRules",
     "HelloRules",
+    "LocalSender",
+    "OnwardDomain",
+    "OverLimit",
     "OverQuota",
     "PolicySettings",
+    "RecipientCheck",
     "RecipientRules",
     "RelayPolicy",
     "RelaySettings",
+    "SendingLimits",
+    "SpoofSettings",
     "SubmissionRules",
 ]
 
@@ -57,6 +70,8 @@ class PolicySettings:
     hello: HelloRules = field(factory=HelloRules)
     submission: SubmissionRules = field(factory=SubmissionRules)
     recipients: RecipientRules = field(factory=RecipientRules)
+    spoof: SpoofSettings = field(factory=SpoofSettings)
+    sending: SendingLimits = field(factory=SendingLimits)
     access: AccessRules = field(factory=AccessRules)
     harvest: HarvestRules = field(factory=HarvestRules)
     written: Mapping[str, str] = field(factory=dict, eq=False, repr=False)

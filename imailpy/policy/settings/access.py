@@ -71,6 +71,7 @@ class AccessList:
     answer: AccessAnswer = AccessAnswer.CLOSE
     where: str = ""
     _lasting: Networks = NOWHERE
+    _more: Networks = NOWHERE
     _notes: Mapping[str, str] = field(factory=dict)
     # (version, width of the prefix) -> prefix -> entry: those that end.
     _passing: Mapping[tuple[int, int], Mapping[int, AccessEntry]] = field(
@@ -101,14 +102,12 @@ class AccessList:
                 notes[each.network.entry] = each.note
             else:
                 _put(passing, each)
-        if lasting and more:
-            lasting.extend(more.entries)
-        known = Networks(tuple(lasting)) if lasting else more
-        return cls(mode, answer, where, known, notes, passing)
+        known = Networks(tuple(lasting)) if lasting else NOWHERE
+        return cls(mode, answer, where, known, more, notes, passing)
 
     def find(self, address: str, now: float) -> str | None:
         """Give the entry that holds an address at a time, None for none."""
-        hit = self._lasting.find(address)
+        hit = self._lasting.find(address) or self._more.find(address)
         if hit is not None:
             where = hit.entry or hit.text
             note = self._notes.get(hit.entry)

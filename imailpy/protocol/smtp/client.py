@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from imailpy.mail import Envelope, Reply
+from imailpy.mail import NULL_PATH, Envelope, Recipient, Reply
 from imailpy.protocol.smtp import client_commands as commands
 from imailpy.protocol.smtp.client_events import (
     Closed,
@@ -70,6 +70,18 @@ class ClientSession(Opening):
             self._finish(refusal)
             return
         self._envelope(transaction)
+
+    def ask(self, recipient: Recipient) -> None:
+        """
+        Ask whether a recipient would be taken: MAIL with the null path,
+        RCPT, and no more. `Finished` tells its reply.
+
+        Raises:
+            ValueError: Not now, or the address is not fit to be sent.
+        """
+        self.begin(Envelope(NULL_PATH, (recipient,)), 0)
+        if self._transaction is not None:
+            self._transaction.asks = True
 
     def send_body(self, octets: bytes) -> None:
         """
@@ -219,6 +231,8 @@ class ClientSession(Opening):
         if transaction.failed is None:
             if reply.positive:
                 transaction.accepted.append(place)
+                if transaction.asks:
+                    self._conclude(place, reply)
             else:
                 self._conclude(place, reply)
         elif reply.positive:
@@ -228,7 +242,7 @@ class ClientSession(Opening):
             return
         if transaction.failed is not None:
             self._finish(transaction.failed)
-        elif not transaction.accepted:
+        elif transaction.asks or not transaction.accepted:
             self._finish(reply)
         else:
             self._begin_body(transaction)

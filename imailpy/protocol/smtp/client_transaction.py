@@ -24,6 +24,7 @@ class Transaction:
         stuffing: Set where it goes by DATA.
         body_begun: The server has been sent some of the message.
         chunks_open: BDATs that were not answered yet.
+        asks: No message follows: the replies to RCPT are what is wanted.
         failed: The reply that ended it before its message was complete.
     """
 
@@ -37,6 +38,7 @@ class Transaction:
     body_begun: bool = False
     chunks_open: int = 0
     failed: Reply | None = None
+    asks: bool = False
 
     @property
     def body_complete(self) -> bool:

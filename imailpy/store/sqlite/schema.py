@@ -261,6 +261,36 @@ CREATE TABLE facts (
 ) WITHOUT ROWID;
 """
 
+_SENDING = """
+CREATE TABLE sending_limits (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    messages INTEGER,
+    recipients INTEGER,
+    first_time INTEGER,
+    burst INTEGER,
+    hold INTEGER
+) WITHOUT ROWID;
+CREATE TABLE sending_use (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    hour INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    recipients INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    PRIMARY KEY (account, hour)
+) WITHOUT ROWID;
+CREATE TABLE sending_alerts (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE sending_known (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    mark BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (account, mark)
+) WITHOUT ROWID;
+CREATE INDEX sending_known_order ON sending_known (account, number);
+"""
+
 _BANS = """
 CREATE TABLE bans (
     network TEXT PRIMARY KEY,
@@ -277,6 +307,7 @@ CREATE TABLE bans (
 STEPS: tuple[tuple[int, str], ...] = (
     (1, _DIRECTORY + _SPOOL + _ACCOUNT),
     (2, _BANS),
+    (3, _SENDING),
 )
 
 

@@ -1,0 +1,133 @@
+"""
+What the realm's decisions of one SMTP transaction cost.
+
+    python -m bench.realm [TRANSACTIONS]
+
+Through the gate: connect, hello, mail, rcpt, data, with all checks that are
+built in and no DNS; microseconds of CPU, best of seven. Once more with a
+history that takes entries, and once with a new connection each time and the
+realm's limits. Then what the history's own thread spends on an entry.
+"""
+
+import sys
+import tempfile
+from time import process_time
+
+from imailpy.history import History, HistorySettings
+from imailpy.history.lines import block
+from imailpy.mail import Client, MailParameters, Path, Recipient
+from imailpy.realm.realm import Realm
+from imailpy.realm.settings import RealmSettings
+from tests.realm.support import TextBody, drive
+from tests.support.settings import Fixed
+from tests.support.store import make_store
+from tests.support.world import TestWorld
+
+SENDER = Path("ann", "client.example")
+TO = Recipient(Path("alice", "example.test"))
+BODY = TextBody(b"Subject: x\r\n\r\n" + b"y" * 2000)
+AT = "smtp", "smtp", "session"
+PARAMETERS = MailParameters(size_octets=2048)
+
+
+class Quiet:
+    """Takes note of nothing."""
+
+    verbose = False
+
+    def record(self, event, **facts):
+        """Nothing."""
+
+
+class Taking:
+    """A history that keeps entries in a list."""
+
+    def __init__(self):
+        self.told = []
+
+    def add(self, passage):
+        """Keep it."""
+        self.told.append((passage.at, None, passage))
+
+
+def make(history=None):
+    """A realm over the memory store and the real router."""
+    from imailpy.delivery.routing import Router
+    from imailpy.delivery.settings import DeliverySettings
+
+    world = TestWorld()
+    store = make_store(world)
+    return Realm(
+        world,
+        Fixed(RealmSettings()),
+        store.directory,
+        Router(Fixed(DeliverySettings()), store),
+        Quiet(),
+        history=history,
+    )
+
+
+def whole(realm, count):
+    """Microseconds a session with one transaction."""
+    # From a thousand networks, so that no rate is over its limit.
+    clients = [
+        Client(f"{11 + n % 100}.{n // 100 % 10}.0.9", n, *AT)
+        for n in range(count)
+    ]
+    begun = process_time()
+    for client in clients:
+        gate = realm.gate(client)
+        drive(gate.connect())
+        drive(gate.hello("client.example"))
+        drive(gate.mail(SENDER, PARAMETERS))
+        drive(gate.rcpt(TO))
+        drive(gate.data([TO], BODY))
+        gate.rules()
+        gate.reset()
+        gate.closed()
+    return (process_time() - begun) / count * 1e6
+
+
+async def nothing():
+    """A coroutine that has nothing to do."""
+
+
+def driving(count):
+    """Microseconds of calling five coroutines: not the realm's."""
+    begun = process_time()
+    for _ in range(count):
+        for _ in range(5):
+            drive(nothing())
+    return (process_time() - begun) / count * 1e6
+
+
+def best(history, count):
+    """Best of seven."""
+    spent = min(whole(make(history), count) for _ in range(7))
+    return spent - min(driving(count) for _ in range(7))
+
+
+def main():
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    print(f"decisions            {best(None, count):6.1f} us")
+    taking = Taking()
+    print(f"with a history       {best(taking, count):6.1f} us")
+    told = taking.told[:count]
+    begun = process_time()
+    blocks = [block(told[at : at + 200], {}) for at in range(0, count, 200)]
+    spelt = process_time()
+    print(f"thread: spelling     {(spelt - begun) / count * 1e6:6.1f} us")
+    with tempfile.TemporaryDirectory() as directory:
+        world = TestWorld()
+        history = History(world, Fixed(HistorySettings(directory)))
+        database = history._open(HistorySettings(directory))
+        begun = process_time()
+        for each in blocks:
+            database.write([each])
+        spent = (process_time() - begun) / count * 1e6
+        print(f"thread: writing      {spent:6.1f} us")
+        database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Why: before, while and after, in the same words."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.server import (
+    HOST,
+    Server,
+    program,
+    run,
+    shared_server,
+    wait_for,
+)
+
+FROM, TO = "x@outside.test", "y@elsewhere.test"
+
+
+class WhyTests(SynchronousTestCase):
+    """One server, and what it says about itself."""
+
+    def setUp(self) -> None:
+        self.server = shared_server()
+
+    def ask(self, *words: str, code: int = 0):
+        """Run imailctl; give its JSON."""
+        done = self.server.imailctl("--json", *words)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return json.loads(done.stdout)
+
+    def swaks(self, to: str, *more: str) -> str:
+        """Try to send a mail."""
+        return run(
+            "swaks",
+            "--server",
+            f"{HOST}:{self.server.port(25)}",
+            "--from",
+            FROM,
+            "--to",
+            to,
+            "--helo",
+            "client.test",
+            *more,
+            check=False,
+        ).stdout
+
+    def log_line(self, pattern: str) -> str:
+        """Give the last line of the log that holds a pattern."""
+        found: list[str] = []
+
+        def there() -> bool:
+            found[:] = re.findall(
+                f"^.*{pattern}.*$", self.server.log_text(), re.M
+            )
+            return bool(found)
+
+        wait_for(pattern, there)
+        return found[-1]
+
+    def test_same_words_before_while_and_after(self) -> None:
+        """Rehearsal, log and history tell rule, reason, entry and reply."""
+        program("swaks")
+        before = self.ask(
+            "why", "--from", FROM, "--to", TO, "--ip", "203.0.113.9"
+        )
+        outcome = before["outcome"]
+        self.assertEqual(outcome["rule"], "relay.stranger")
+        self.assertEqual(outcome["entry"], "relay.policy (default)")
+        self.assertEqual(outcome["reply"], "550 5.7.1 Relaying denied")
+
+        self.assertIn(outcome["reply"], self.swaks(TO))
+        line = self.log_line("rcpt.decision .*relay.stranger.*elsewhere.test")
+        session = re.findall("session=([a-z0-9]+)", line)[0]
+
+        after = self.ask("why", session)
+        [step] = [
+            step
+            for entry in after["entries"]
+            for step in entry.get("steps", ())
+            if step["stage"] == "rcpt"
+        ]
+        self.assertEqual(step["about"], TO)
+        for name in ("verdict", "rule", "entry", "reply"):
+            self.assertEqual(step[name], outcome[name])
+            self.assertIn(outcome[name], line)
+        self.assertIn(step["reason"], line)
+        rehearsed = [
+            decision["decision"]["reason"]
+            for exchange in before["exchanges"]
+            for decision in exchange["decisions"]
+            if decision["stage"] == "rcpt"
+        ]
+        self.assertEqual(rehearsed, [step["reason"]])
+        # For a person they are the log's own words.
+        said = self.server.imailctl("why", session).stdout
+        words = re.search("verdict=.* reply=", line)
+        self.assertIn(words and words[0], said)
+
+    def test_message_and_what_became_of_it(self) -> None:
+        """By its id a message tells how it came and where it is."""
+        program("swaks")
+        said = self.swaks("alice@example.test")
+        message = re.findall("250 2.0.0 OK ([a-z0-9]+)", said)[0]
+        entries = self.ask("why", message)["entries"]
+        told = {entry.get("event", entry["kind"]) for entry in entries}
+        self.assertEqual(told, {"delivery.stored", "smtp.accepted", "passage"})
+        by_address = self.ask("why", FROM, "--since", "1h")["entries"]
+        self.assertIn(message, [each.get("message") for each in by_address])
+
+    def test_nothing_is_known(self) -> None:
+        """Exit code 1 where nothing is known."""
+        self.ask("why", "nosuchsession", code=1)
+
+    def test_rehearsal_leaves_no_trace(self) -> None:
+        """A rehearsal is in no log and no history."""
+        words = ("why", "--from", "trace@outside.test", "--to")
+        self.ask(*words, "alice@example.test", "--ip", "192.0.2.200")
+        self.assertNotIn("trace@outside.test", self.server.log_text())
+        self.ask("why", "trace@outside.test", code=1)
+
+    def test_user_by_tls(self) -> None:
+        """A user is believed without a password, and comes by TLS."""
+        found = self.ask(
+            *("why", "--from", "alice@example.test", "--to", TO),
+            *("--ip", "203.0.113.9", "--user", "alice@example.test"),
+        )
+        self.assertEqual(found["listener"], "submission")
+        self.assertEqual(found["outcome"]["verdict"], "accept")
+
+    def test_policy_show(self) -> None:
+        """Each check tells its step, and where it is configured."""
+        rows = {
+            (row["stage"], row["check"]): row
+            for row in self.ask("policy", "show")
+        }
+        relay = rows["rcpt", "relay"]
+        self.assertEqual((relay["step"], relay["on"]), (4, True))
+        self.assertEqual(relay["entry"], "relay.policy (default)")
+        limit = rows["connect", "connect.per_address"]
+        self.assertFalse(limit["on"])
+        self.assertRegex(limit["entry"], r"imailpy\.toml:\d+$")
+
+    def test_diff(self) -> None:
+        """An edit that opens half the world is told, and exits with 1."""
+        program("swaks")
+        self.swaks(TO)
+        self.log_line("rcpt.decision .*relay.stranger.*elsewhere.test")
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        plain = Path(self.server.data, "imailpy.toml").read_text("utf-8")
+        old, new = f"{folder}/old.toml", f"{folder}/new.toml"
+        Path(old).write_text(plain, encoding="utf-8")
+        Path(new).write_text(
+            f'{plain}\n[relay]\npolicy = "addresses"\n'
+            'addresses = ["0.0.0.0/1"]\n',
+            encoding="utf-8",
+        )
+        found = self.ask("diff", old, new, code=1)
+        self.assertGreater(found["new_relays"], 0)
+        self.assertGreater(found["recorded_changed"], 0)
+        self.assertGreater(found["generated_changed"], 0)
+        self.assertEqual(found["senders_refused"], 0)
+        [group] = found["groups"]
+        self.assertEqual(group["new_rule"], "relay.listed")
+        self.assertRegex(group["entry"], r"new\.toml:\d+$")
+        back = self.ask("diff", new, old)
+        self.assertGreater(back["senders_refused"], 0)
+        self.assertEqual(back["new_relays"], 0)
+        same = self.ask("diff", old, old)
+        self.assertEqual(same["groups"], [])
+
+
+class OfflineTests(SynchronousTestCase):
+    """Without a running server."""
+
+    def test_offline(self) -> None:
+        """Configuration and store are enough, for before and after."""
+        server = Server()
+        self.addCleanup(server.stop)
+        server.start()
+        config = f"{server.data}/imailpy.toml"
+        session = re.findall("session=([a-z0-9]+)", server.log_text())
+        server._end(15)
+        words = ("why", "--from", FROM, "--to", TO, "--ip", "203.0.113.9")
+        done = server.imailctl("--config", config, "--json", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        outcome = json.loads(done.stdout)["outcome"]
+        self.assertEqual(outcome["rule"], "relay.stranger")
+        if session:
+            done = server.imailctl("--config", config, "why", session[-1])
+            self.assertIn("connect.accept", done.stdout, done.stderr)
+        done = server.imailctl("--config", config, "policy", "show")
+        self.assertIn("relay.policy (default)", done.stdout)
