@@ -187,7 +187,6 @@ async def compare(
     pause: Callable[[], Awaitable[object]],
 ) -> dict[str, Any]:
     """Replay envelopes against both, and tell what differs."""
-    before, after = old.realm(), new.realm()
     played = {"recorded": 0, "generated": 0}
     changed = {"recorded": 0, "generated": 0}
     changes: list[dict[str, Any]] = []
@@ -198,6 +197,8 @@ async def compare(
         if number % _AT_ONCE == 0:
             await pause()
         played[envelope.source] += 1
+        # Anew for each: what one counts is not the next one's.
+        before, after = old.realm(), new.realm()
         one = await replay(before, envelope)
         other = await replay(after, envelope)
         differs = False

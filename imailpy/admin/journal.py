@@ -90,10 +90,12 @@ _LEVELS = {
     "begun": LogLevel.warn,
     "bug": LogLevel.error,
     "failed": LogLevel.error,
+    "limit_alert": LogLevel.warn,
     "busy": LogLevel.warn,
     "disabled": LogLevel.error,
     "reload_refused": LogLevel.warn,
     "unavailable": LogLevel.warn,
+    "unrecorded": LogLevel.warn,
     "unsendable": LogLevel.warn,
     "unstored": LogLevel.warn,
 }

@@ -58,6 +58,13 @@ class _PretendedTls:
         """Nobody is called."""
         return None
 
+    def client_certificate(self, transport: Any) -> None:
+        """As `ITls.client_certificate`."""
+
+    def asking(self, client_ca: str) -> Any:
+        """As `ITls.asking`."""
+        return self
+
     def exporter(self, transport: Any) -> bytes | None:
         """There is no channel to bind to."""
         return None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
+from imailpy.cli import keys
 from imailpy.cli.door import Door
+from imailpy.cli.sending import add_limits
 from imailpy.cli.show import answer, table
 
+_F = TypeVar("_F", bound=Callable[..., Any])
 COLUMNS = ("address", "enabled", "quota_octets", "id")
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -49,6 +54,32 @@ password_options = (
 )
 
 
+def hash_option(name: str) -> Callable[[_F], _F]:
+    """Make the option that takes a hash of another server."""
+    return click.option(
+        name,
+        "password_hash",
+        metavar="HASH",
+        help="Instead of a password its hash from another server: bcrypt, "
+        "SHA512-CRYPT, SSHA or ARGON2ID; - reads it from standard input.",
+    )
+
+
+def proof(
+    from_stdin: bool, password_hash: str | None, scram: bool
+) -> dict[str, Any]:
+    """Give the arguments that say by what the owner is known."""
+    if password_hash is None:
+        return {"password": ask_password(from_stdin), "scram": scram}
+    if from_stdin or scram:
+        raise click.UsageError(
+            "with a hash there is no password, and no SCRAM secret"
+        )
+    if password_hash == "-":  # noqa: S105 (no password, but where it is)
+        password_hash = sys.stdin.readline().strip()
+    return {"password_hash": password_hash}
+
+
 def add_to(main: click.Group) -> None:
     """Add the noun."""
 
@@ -60,6 +91,8 @@ def add_to(main: click.Group) -> None:
     _add_looking(account)
     _add_changes(account)
     _add_switches(account)
+    add_limits(account)
+    keys.add_to(account)
 
 
 def _add_making(account: click.Group) -> None:
@@ -68,6 +101,7 @@ def _add_making(account: click.Group) -> None:
     @click.option("--quota", help="Such as 500M or 2G.")
     @password_options[0]
     @password_options[1]
+    @hash_option("--password-hash")
     @click.pass_obj
     def add(
         door: Door,
@@ -75,14 +109,14 @@ def _add_making(account: click.Group) -> None:
         quota: str | None,
         password_stdin: bool,
         scram: bool,
+        password_hash: str | None,
     ) -> None:
         """Make an account; its address is its login name."""
         made = door.perform(
             "account.add",
             address=address,
-            password=ask_password(password_stdin),
             quota_octets=octets_of(quota) if quota else None,
-            scram=scram,
+            **proof(password_stdin, password_hash, scram),
         )
         answer(door, made, f"{made['address']} may sign in now")
 
@@ -102,16 +136,20 @@ def _add_changes(account: click.Group) -> None:
     @click.argument("address")
     @password_options[0]
     @password_options[1]
+    @hash_option("--hash")
     @click.pass_obj
     def password(
-        door: Door, address: str, password_stdin: bool, scram: bool
+        door: Door,
+        address: str,
+        password_stdin: bool,
+        scram: bool,
+        password_hash: str | None,
     ) -> None:
         """Give an account another password."""
         door.perform(
             "account.password",
             address=address,
-            password=ask_password(password_stdin),
-            scram=scram,
+            **proof(password_stdin, password_hash, scram),
         )
         answer(door, {"changed": address}, f"{address}: password changed")
 

@@ -44,12 +44,33 @@ def every_value(configuration: Configuration) -> Wrong:
             if wrong is not None:
                 yield path, f'"{path[-1]}" {wrong}'
         each = declared.metadata.get("each")
-        if each is None:
+        if each is None or value is None:
             continue
         for at, element in enumerate(value):
             wrong = each(element)
             if wrong is not None:
                 yield (*path, at), f"element {at + 1} of {path[-1]}: {wrong}"
+
+
+def proxies(configuration: Configuration) -> Wrong:
+    """What is said of proxies is said where there are some."""
+    for name, table in configuration.listeners.items():
+        if table.proxy_direct and not table.proxy:
+            yield (
+                ("listeners", name, "proxy_direct"),
+                '"proxy_direct" without "proxy"; list the proxies of this '
+                "listener, or remove it",
+            )
+
+
+def trusted_logins(configuration: Configuration) -> Wrong:
+    """Nobody's word about a login counts unless somebody is listed."""
+    if configuration.smtp.xclient_login and not configuration.smtp.xclient:
+        yield (
+            ("smtp", "xclient_login"),
+            '"xclient_login" without "xclient"; list who may use XCLIENT, '
+            "or remove it",
+        )
 
 
 def access(configuration: Configuration) -> Wrong:
@@ -203,7 +224,12 @@ def _open(configuration: Configuration) -> Iterator[Listener]:
 # Those that look at several settings together, and at which sections: one
 # that lost a setting to a complaint is not complained about for its lack.
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
-    (frozenset({"relay", "limits", "bans", "spoof"}), relaying.allow_lists),
+    (
+        frozenset({"relay", "limits", "bans", "spoof", "smtp", "listeners"}),
+        relaying.allow_lists,
+    ),
+    (frozenset({"listeners"}), proxies),
+    (frozenset({"smtp"}), trusted_logins),
     (frozenset({"access"}), access),
     (frozenset({"login"}), failures),
     (frozenset({"relay"}), relaying.relay),

@@ -69,6 +69,12 @@ scram = true
 # There may be no DNS where this runs.
 check_domains = false
 
+[sending]
+messages_a_day = 0
+recipients_a_day = 0
+first_time_recipients_a_day = 0
+burst = 0
+
 [delivery]
 private_targets = true
 {outside}

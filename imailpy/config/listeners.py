@@ -22,7 +22,12 @@ class Listener:
         plaintext_auth: Whether they can without TLS.
         open_relay: Whether relay policy `anyone` may hold here although it
             can be reached from outside.
+        tls_client_ca: File of the authorities whose certificates clients are
+            asked for; empty: they are not.
         optional: Whether the server starts without it when its port is taken.
+        proxy: Who has to speak the PROXY protocol.
+        proxy_direct: Whether others may connect, without it.
+        proxy_header_s: For the header.
     """
 
     name: str
@@ -35,6 +40,10 @@ class Listener:
     plaintext_auth: bool = False
     optional: bool = False
     open_relay: bool = False
+    proxy: tuple[str, ...] = ()
+    proxy_direct: bool = False
+    proxy_header_s: float = 10.0
+    tls_client_ca: str = ""
 
 
 _STARTTLS, _IMPLICIT = ListenerTls.STARTTLS, ListenerTls.IMPLICIT

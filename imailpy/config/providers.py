@@ -21,6 +21,7 @@ from imailpy.delivery.settings import DeliverySettings
 from imailpy.dns.settings import DnsSettings
 from imailpy.history.settings import HistorySettings
 from imailpy.interfaces.world import IDisk
+from imailpy.listeners.proxied import ProxySettings
 from imailpy.realm.settings import RealmSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import TlsSettings
@@ -33,6 +34,7 @@ class Providers:
     Attributes:
         configuration: The one that holds.
         listeners: By the listener's name.
+        proxied: Of listeners behind proxies, by name.
     """
 
     def __init__(self, configuration: Configuration, disk: IDisk) -> None:
@@ -47,6 +49,9 @@ class Providers:
         self.history = Settings(made.history)
         self.listeners = {
             name: Settings(told) for name, told in made.listeners.items()
+        }
+        self.proxied = {
+            name: Settings(told) for name, told in made.proxied.items()
         }
 
     @property
@@ -82,6 +87,10 @@ class Providers:
             (provider, made.listeners[name])
             for name, provider in self.listeners.items()
         ]
+        changes += [
+            (provider, made.proxied[name])
+            for name, provider in self.proxied.items()
+        ]
         exchange(changes)
         self.configuration = configuration
 
@@ -99,6 +108,12 @@ class _Made:
         self.listeners: dict[str, Any] = {
             each.name: rooms.LISTENERS[each.service](configuration, each)
             for each in _open(configuration)
+        }
+        # Only where there are proxies; whether there are cannot change.
+        self.proxied: dict[str, ProxySettings] = {
+            each.name: rooms.proxied(each)
+            for each in _open(configuration)
+            if each.proxy
         }
 
 
@@ -149,4 +164,6 @@ def _bound(listener: Listener) -> tuple[Any, ...]:
         listener.address,
         listener.port,
         listener.tls,
+        bool(listener.proxy),
+        listener.tls_client_ca,
     )

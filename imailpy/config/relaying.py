@@ -10,7 +10,7 @@ start, although it was confirmed.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from imailpy.config import lists
 from imailpy.config.complaint import Complaint
@@ -20,6 +20,7 @@ from imailpy.config.listeners import listeners
 from imailpy.config.read import complain
 from imailpy.config.schema import Configuration, Service
 from imailpy.interfaces.world import IDisk
+from imailpy.mail.facts import canonical_address
 from imailpy.mail.path import canonical_domain
 from imailpy.policy.networks import Networks
 from imailpy.policy.settings import RecipientCheck, RelayPolicy
@@ -32,6 +33,9 @@ ALLOW_LISTS = (
     ("limits", "exempt"),
     ("bans", "exempt"),
     ("spoof", "exempt"),
+    ("smtp", "xclient"),
+    ("smtp", "vrfy_allowed"),
+    ("smtp", "expn_allowed"),
 )
 _EVERYTHING = {4: "all of IPv4", 6: "all of IPv6"}
 
@@ -52,8 +56,15 @@ _DANGER = {
 
 def allow_lists(configuration: Configuration) -> Wrong:
     """Nobody lists the whole internet, be it in two halves."""
-    for section, name in ALLOW_LISTS:
-        texts = getattr(getattr(configuration, section), name)
+    lists: list[tuple[KeyPath, Sequence[str]]] = [
+        ((section, name), getattr(getattr(configuration, section), name))
+        for section, name in ALLOW_LISTS
+    ]
+    lists += [
+        (("listeners", name, "proxy"), table.proxy or ())
+        for name, table in configuration.listeners.items()
+    ]
+    for path, texts in lists:
         try:
             found = Networks.parse(texts)
         except ValueError:
@@ -61,7 +72,7 @@ def allow_lists(configuration: Configuration) -> Wrong:
         said = everything(found)
         if said is not None:
             text, first = said
-            yield (section, name, list(texts).index(first)), text
+            yield (*path, list(texts).index(first)), text
 
 
 def everything(networks: Networks) -> tuple[str, str] | None:
@@ -233,6 +244,43 @@ def files(configuration: Configuration, disk: IDisk) -> Wrong:
         yield path, f"{error.filename or 'the file'} does not exist"
     except OSError as error:
         yield path, f"cannot be read: {error.strerror}"
+
+
+def gateways(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """
+    Give (network, what it is) of those who hand us mail of strangers under
+    their own address.
+    """
+    for address in configuration.server.own_addresses:
+        yield address, "an address of this server"
+    for each in listeners(configuration.listeners):
+        told = configuration.listeners.get(each.name)
+        for network in getattr(told, "proxy", None) or ():
+            yield network, f"a proxy of the listener {each.name}"
+        if each.enabled and _is_one_of_many(each.address):
+            yield each.address, f"the address of the listener {each.name}"
+    for network in getattr(configuration.smtp, "xclient", ()):
+        yield network, "an XCLIENT peer"
+    for network in configuration.relay.gateways:
+        yield network, "a gateway"
+    smart_host = configuration.delivery.smart_host.host
+    if smart_host and _is_address(smart_host):
+        yield smart_host, "the smart host"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        canonical_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_one_of_many(address: str) -> bool:
+    """Whether it is an address that others know this machine by."""
+    return _is_address(address) and not (
+        _is_loopback(address) or ipaddress.ip_address(address).is_unspecified
+    )
 
 
 def warnings(configuration: Configuration) -> list[Complaint]:

@@ -99,7 +99,7 @@ class Planning:
                 plan.replies[place] = refusal
                 continue
             junk = decision.verdict is Verdict.QUARANTINE
-            plan.take(place, recipient, route, junk)
+            plan.take(place, recipient, route, junk, decision.held)
             for each in decision.marks:
                 plan.marks.setdefault(each)
         return plan
@@ -285,7 +285,7 @@ class Promise:
                 )
         for row in self._plan.rows.values():
             self._doors.tell(
-                "delivery.queued",
+                "delivery.held" if row.held else "delivery.queued",
                 recipient=str(row.forward_path),
                 route=row.route,
             )

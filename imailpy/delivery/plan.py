@@ -64,19 +64,26 @@ class Plan:
         self.replies[place] = decision.reply or standard
 
     def take(
-        self, place: int, recipient: Recipient, route: Route, junk: bool
+        self,
+        place: int,
+        recipient: Recipient,
+        route: Route,
+        junk: bool,
+        held: bool = False,
     ) -> None:
         """
         This recipient's mail goes this way.
 
         Args:
             junk: Keep it away from inboxes.
+            held: All of it waits in the queue, until an operator says so.
         """
         if route.discards:
             self.discarded.add(place)
-        if route.places and _SUCCESS in recipient.notify and not junk:
+        wants_report = _SUCCESS in recipient.notify and not junk
+        if route.places and (held or wants_report):
             # Its success is reported in the transaction that ends a row.
-            self._queue(place, recipient, recipient.forward_path, "")
+            self._queue(place, recipient, recipient.forward_path, "", held)
             return
         for local in route.places:
             mailbox = JUNK if junk else local.mailbox
@@ -84,10 +91,15 @@ class Plan:
             copy = self.copies.setdefault(key, Copy(local, mailbox, recipient))
             copy.places.append(place)
         for path in route.outward:
-            self._queue(place, recipient, path, path.domain)
+            self._queue(place, recipient, path, path.domain, held)
 
     def _queue(
-        self, place: int, recipient: Recipient, path: Path, route: str
+        self,
+        place: int,
+        recipient: Recipient,
+        path: Path,
+        route: str,
+        held: bool,
     ) -> None:
         self.queued_for.add(place)
         key = f"{route}\0{path.folded}"
@@ -100,7 +112,9 @@ class Plan:
             utf8 = recipient.forward_path.needs_smtputf8
             kind = "utf-8" if utf8 else "rfc822"
             orcpt = f"{kind};{recipient.forward_path}"
-        self.rows[key] = QueuedRecipient(path, route, recipient.notify, orcpt)
+        self.rows[key] = QueuedRecipient(
+            path, route, recipient.notify, orcpt, held=held
+        )
 
 
 def again(copy: Copy, separators: str, next_try: float) -> QueuedRecipient:

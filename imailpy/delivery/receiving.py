@@ -27,6 +27,7 @@ from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Decision, Reply
 from imailpy.message.header import SectionReader
+from imailpy.message.lines import LineBreaker
 from imailpy.message.mend import mend_section
 
 _TOO_MANY_HOPS = Reply(554, "Too many hops", "5.4.6")
@@ -106,6 +107,7 @@ class Receiving:
         self._incoming: IIncomingBody | None = None
         self._body: IBody | None = None
         self._section = SectionReader() if transaction.submission else None
+        self._lines = LineBreaker() if transaction.submission else None
         self._held = b""
         stranger = (
             transaction.avatar is None and transaction.client.service == "smtp"
@@ -141,6 +143,12 @@ class Receiving:
                 self._keep(self._unmarking.end())
             except MailError as error:
                 self._give_up(error)
+        if self._trouble is None and self._lines is not None:
+            lines, self._lines = self._lines, None
+            try:
+                self._keep(lines.finish())
+            except MailError as error:
+                self._give_up(error)
         if self._trouble is not None:
             raise self._trouble
         if self._incoming is None:
@@ -162,6 +170,8 @@ class Receiving:
             body.release()
 
     def _keep(self, octets: bytes) -> None:
+        if self._lines is not None:
+            octets = self._lines.take(octets)
         if self._incoming is not None and octets:
             self._incoming.write(octets)
 

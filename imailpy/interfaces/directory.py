@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from attrs import frozen
 from zope.interface import Attribute, Interface
 
-from imailpy.mail import Path, ScramSecret
+from imailpy.mail import Path, ScramSecret, Secret
 
 
 @frozen
@@ -58,12 +58,80 @@ class AccountSecrets:
     What proves that somebody is the owner of an account.
 
     Attributes:
-        password_hash: Encoded argon2id, None when there is no password.
+        password_hash: Encoded, None when there is no password.
         scram: For SCRAM-SHA-256, None unless it was chosen.
+        app_passwords_only: The password itself does not open the mail
+            services.
+        imported: Kind and cost of a hash that another server made, such as
+            `bcrypt:12`; empty for our own kind.
     """
 
     password_hash: str | None = None
     scram: ScramSecret | None = None
+    app_passwords_only: bool = False
+    imported: str = ""
+
+
+@frozen
+class AppPassword:
+    """
+    A password for one program.
+
+    Attributes:
+        id: Names it to its owner; no secret.
+        digest: What is kept of the password.
+        note: Which program it is for.
+        services: Of `Client.service`, where it is good; empty: everywhere.
+        networks: CIDR, from where it is good; empty: from everywhere.
+        created_at: Seconds since 1970, as the other two.
+        expires_at: From then on it is good for nothing; None: never.
+        used_at: When it was last right, to the hour; None: not yet.
+    """
+
+    id: str
+    digest: Secret
+    note: str = ""
+    services: frozenset[str] = frozenset()
+    networks: tuple[str, ...] = ()
+    created_at: float = 0.0
+    expires_at: float | None = None
+    used_at: float | None = None
+
+
+@frozen
+class SecondFactor:
+    """
+    One-time codes of an account [RFC6238].
+
+    Attributes:
+        secret: Shared with the owner's device.
+        confirmed: The owner has shown a code: it counts from then on.
+        last_step: Of the newest code that was right; no code of this step
+            or an older one is right again.
+        recovery: What is kept of the codes for the day the device is lost,
+            those that were not used.
+    """
+
+    secret: Secret
+    confirmed: bool = False
+    last_step: int = -1
+    recovery: tuple[Secret, ...] = ()
+
+
+@frozen
+class KnownCertificate:
+    """
+    A client certificate that opens an account.
+
+    Attributes:
+        fingerprint: SHA-256, lower-case hex.
+        note: Whose or for what.
+        added_at: Seconds since 1970.
+    """
+
+    fingerprint: str
+    note: str = ""
+    added_at: float = 0.0
 
 
 class IDirectory(Interface):
@@ -149,3 +217,84 @@ class IDirectory(Interface):
 
     def remove_alias(path: Path) -> Awaitable[None]:
         """Raises `ObjectNotFound`."""
+
+    # Addresses that an account may send as, beside its own.
+
+    def grants(account_id: str) -> Awaitable[Sequence[str]]:
+        """
+        What was granted to it, sorted: `Path.folded` of addresses, and
+        `@example.org` for all of a domain. Empty for nobody.
+        """
+
+    def add_grant(account_id: str, sender: str) -> Awaitable[None]:
+        """Raises `ObjectNotFound` (account), `ObjectExists` (grant)."""
+
+    def remove_grant(account_id: str, sender: str) -> Awaitable[None]:
+        """Raises `ObjectNotFound`."""
+
+    # Passwords for programs. All of these go with their account.
+
+    def app_passwords(account_id: str) -> Awaitable[Sequence[AppPassword]]:
+        """Those of an account, the oldest first; none for nobody."""
+
+    def add_app_password(
+        account_id: str, added: AppPassword
+    ) -> Awaitable[None]:
+        """Raises `ObjectNotFound` (account), `ObjectExists` (id)."""
+
+    def remove_app_password(
+        account_id: str, password_id: str
+    ) -> Awaitable[None]:
+        """Raises `ObjectNotFound`."""
+
+    def touch_app_password(
+        account_id: str, password_id: str, now: float
+    ) -> Awaitable[None]:
+        """It was used; one that is gone is nobody's fault."""
+
+    # One-time codes.
+
+    def second_factor(account_id: str) -> Awaitable[SecondFactor | None]:
+        """Those of an account; None without, and for nobody."""
+
+    def set_second_factor(
+        account_id: str, factor: SecondFactor | None
+    ) -> Awaitable[None]:
+        """Set or remove all of it. Raises `ObjectNotFound` (account)."""
+
+    def use_step(account_id: str, step: int) -> Awaitable[bool]:
+        """
+        Take a code's step as used: of two that come at once with one code,
+        one gets True. False when it or a newer one was used before, or when
+        there are no codes.
+        """
+
+    def use_recovery(account_id: str, digest: Secret) -> Awaitable[bool]:
+        """Take a recovery code as used; False when it is not there."""
+
+    # Client certificates.
+
+    def certificates(account_id: str) -> Awaitable[Sequence[KnownCertificate]]:
+        """Those of an account, by fingerprint; none for nobody."""
+
+    def add_certificate(
+        account_id: str, added: KnownCertificate
+    ) -> Awaitable[None]:
+        """
+        Raises `ObjectNotFound` (account), `ObjectExists`: a certificate
+        opens one account.
+        """
+
+    def remove_certificate(
+        account_id: str, fingerprint: str
+    ) -> Awaitable[None]:
+        """Raises `ObjectNotFound`."""
+
+    def certificate_owner(fingerprint: str) -> Awaitable[str | None]:
+        """The id of the account that a certificate opens."""
+
+    def imported_kinds() -> Awaitable[Sequence[str]]:
+        """
+        The different `AccountSecrets.imported` that there are, but the
+        empty one; eight at most.
+        """

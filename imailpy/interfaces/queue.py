@@ -40,6 +40,7 @@ class QueuedRecipient:
         notify: As in `mail.Recipient`.
         orcpt: As in `mail.Recipient`.
         next_try: Seconds since 1970; 0 means at once.
+        held: It waits until an operator says so.
     """
 
     forward_path: Path
@@ -47,6 +48,7 @@ class QueuedRecipient:
     notify: frozenset[str] = frozenset()
     orcpt: str | None = None
     next_try: float = 0.0
+    held: bool = False
 
 
 @frozen

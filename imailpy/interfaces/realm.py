@@ -18,6 +18,7 @@ from zope.interface import Attribute, Interface
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import Account
 from imailpy.mail import (
+    CertificateCredentials,
     Client,
     Decision,
     MailParameters,
@@ -36,6 +37,9 @@ class IAvatar(Interface):
     account: Account = Attribute("""Whose mailboxes it may use.""")
     identities: frozenset[str] = Attribute(
         """`Path.folded` of every address it may send as."""
+    )
+    domains: frozenset[str] = Attribute(
+        """Domains of which it may send as anybody."""
     )
 
     def may_send_as(path: Path) -> bool:
@@ -66,7 +70,9 @@ class IGate(Interface):
         """TLS is on now; what was said before counts for nothing."""
 
     def login(
-        credentials: PasswordCredentials | ProvenCredentials,
+        credentials: PasswordCredentials
+        | ProvenCredentials
+        | CertificateCredentials,
     ) -> Awaitable[IAvatar]:
         """
         Sign in.
@@ -97,6 +103,19 @@ class IGate(Interface):
         recipients: Sequence[Recipient], body: IBody
     ) -> Awaitable[Sequence[Decision]]:
         """End of data: one decision for each recipient."""
+
+    def verify(text: str) -> Awaitable[Path | None]:
+        """
+        What VRFY is told where it may be: the address, None for nobody.
+
+        Raises `DirectoryUnavailable`.
+        """
+
+    def expand(text: str) -> Awaitable[Sequence[Path]]:
+        """
+        What EXPN is told where it may be: where an alias leads, one step,
+        or the address itself; empty for nobody. Raises as `verify`.
+        """
 
     stressed: bool = Attribute(
         """

@@ -22,6 +22,7 @@ from imailpy.interfaces.bans import IBans
 from imailpy.interfaces.body import IBody, ISpool
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.queue import IQueue, QueuedRecipient
+from imailpy.interfaces.sending import ISending
 from imailpy.mail import MailParameters, Path, SystemFlag, UidSet
 
 DELIMITER = "/"
@@ -398,6 +399,7 @@ class IStore(Interface):
     directory: IDirectory = Attribute("""Domains, accounts, addresses.""")
     queue: IQueue = Attribute("""What waits for the world.""")
     spool: ISpool = Attribute("""Bodies in flight.""")
+    sending: ISending = Attribute("""What accounts have sent.""")
     bans: IBans = Attribute("""Networks that are kept out.""")
 
     def account(account_id: str) -> IAccountMail:

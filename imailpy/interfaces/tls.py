@@ -8,6 +8,8 @@ from typing import Any
 
 from zope.interface import Interface
 
+from imailpy.mail import ClientCertificate
+
 
 class ITls(Interface):
     """Context factories; a reload swaps the certificates behind them."""
@@ -35,6 +37,20 @@ class ITls(Interface):
         """
         The 32 octets of `EXPORTER-Channel-Binding`, context b"" [RFC9266],
         of a TLS transport; None where there is none.
+        """
+
+    def client_certificate(transport: Any) -> ClientCertificate | None:
+        """
+        What the client of a TLS transport has shown and what was verified;
+        None without, and where nobody has asked for one.
+        """
+
+    def asking(client_ca: str) -> Any:
+        """
+        Give the same `ITls`, whose server contexts ask clients for a
+        certificate signed by an authority in the file `client_ca`, one of
+        those in the settings. A client without one is welcome; one whose
+        certificate is not good fails the handshake.
         """
 
     def description(transport: Any) -> str:

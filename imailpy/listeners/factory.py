@@ -16,6 +16,21 @@ from imailpy.mail.facts import canonical_address
 STOPPING_S = 20.0
 
 
+def client_at(
+    addr: Any, listener: str, service: str, session_id: str
+) -> Client:
+    """Tell who comes from there; a proxy's word is in the address."""
+    host = getattr(addr, "host", None)
+    return Client(
+        address=canonical_address(host) if host else "",
+        port=getattr(addr, "port", 0),
+        listener=listener,
+        service=service,
+        session_id=session_id,
+        proxy=getattr(addr, "proxy", ""),
+    )
+
+
 class ListenerFactory(Factory):
     """
     One listener.
@@ -38,14 +53,8 @@ class ListenerFactory(Factory):
 
     def client(self, addr: Any, service: str) -> Client:
         """Tell who comes from there."""
-        host = getattr(addr, "host", None)
-        return Client(
-            address=canonical_address(host) if host else "",
-            port=getattr(addr, "port", 0),
-            listener=self._listener,
-            service=service,
-            session_id=self._world.random.token(),
-        )
+        token = self._world.random.token()
+        return client_at(addr, self._listener, service, token)
 
     def came(self, connection: Any) -> None:
         """One more."""

@@ -29,12 +29,15 @@ from imailpy.errors import (
 from imailpy.interfaces.realm import IAvatar, IGate
 from imailpy.interfaces.tls import ITls
 from imailpy.mail import (
+    CertificateCredentials,
+    ClientCertificate,
     PasswordCredentials,
     ProvenCredentials,
     Secret,
 )
 from imailpy.protocol.sasl import (
     Challenge,
+    CheckExternal,
     CheckPassword,
     Exchange,
     FindSecret,
@@ -78,10 +81,12 @@ class Mechanisms:
     Attributes:
         names: In capitals, the strongest first; empty: no AUTH at all.
         binding: For `SignIn`.
+        certificate: Likewise.
     """
 
     names: tuple[str, ...]
     binding: bytes | None = None
+    certificate: ClientCertificate | None = None
 
 
 def mechanisms(
@@ -102,11 +107,19 @@ def mechanisms(
         plaintext_auth: Whether signing in without TLS is allowed here.
         scram: Whether SCRAM is switched on.
     """
-    binding = None
+    binding = certificate = None
+    if secured and tls is not None:
+        certificate = tls.client_certificate(transport)
     if secured and scram and tls is not None:
         binding = tls.exporter(transport)
-    names = offered(secured, plaintext_auth, scram, binding is not None)
-    return Mechanisms(names, binding)
+    names = offered(
+        secured,
+        plaintext_auth,
+        scram,
+        binding is not None,
+        external=certificate is not None,
+    )
+    return Mechanisms(names, binding, certificate)
 
 
 class SignIn:
@@ -208,6 +221,8 @@ class SignIn:
         self._exchange = None
         if isinstance(step, CheckPassword):
             return await self._login(step.credentials)
+        if isinstance(step, CheckExternal):
+            return await self._external(step.authzid)
         if isinstance(step, FindSecret):
             raise ValueError("a secret was asked for twice")
         if step.malformed:
@@ -216,8 +231,17 @@ class SignIn:
             exchange.mechanism, step.authcid, step.reason
         )
 
+    async def _external(self, authzid: str) -> Outcome:
+        certificate = self._mechanisms.certificate
+        if certificate is None:
+            raise ValueError("EXTERNAL is not on offer")
+        return await self._login(CertificateCredentials(certificate, authzid))
+
     async def _login(
-        self, credentials: PasswordCredentials | ProvenCredentials
+        self,
+        credentials: PasswordCredentials
+        | ProvenCredentials
+        | CertificateCredentials,
     ) -> Outcome:
         try:
             return SignedIn(await self._gate.login(credentials))

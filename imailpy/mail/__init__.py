@@ -6,6 +6,8 @@ Nothing here acts; each class says one thing that mail people say.
 
 from imailpy.mail.ban import Ban
 from imailpy.mail.credentials import (
+    CertificateCredentials,
+    ClientCertificate,
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
@@ -24,7 +26,9 @@ __all__ = [
     "ACCEPTED",
     "NULL_PATH",
     "Ban",
+    "CertificateCredentials",
     "Client",
+    "ClientCertificate",
     "Decision",
     "Envelope",
     "MailParameters",

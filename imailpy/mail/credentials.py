@@ -6,6 +6,8 @@ import hmac
 
 from attrs import frozen
 
+from imailpy.mail.facts import Client
+
 
 class Secret:
     """
@@ -47,12 +49,15 @@ class PasswordCredentials:
         password: UTF-8 octets, as typed.
         authzid: Whom to act as; empty means the owner of the password.
         mechanism: `PLAIN`, `LOGIN`, or `USER` for IMAP LOGIN and POP3 USER.
+        client: Who shows them, and at which door: some passwords are good
+            for one service or network only. The gate fills it in.
     """
 
     authcid: str
     password: Secret
     authzid: str = ""
     mechanism: str = "PLAIN"
+    client: Client | None = None
 
 
 @frozen
@@ -62,6 +67,45 @@ class ProvenCredentials:
     authcid: str
     authzid: str = ""
     mechanism: str = "SCRAM-SHA-256"
+
+
+@frozen
+class ClientCertificate:
+    """
+    What a client has shown in its TLS handshake, and was found to be signed
+    by one of the authorities that the listener asks for.
+
+    Attributes:
+        fingerprint: SHA-256 of all of it, lower-case hex.
+        addresses: Each rfc822Name among its subject's other names, as spelt
+            there [RFC5280 4.2.1.6].
+        subject: Its distinguished name, for the log.
+    """
+
+    fingerprint: str
+    addresses: tuple[str, ...] = ()
+    subject: str = ""
+
+
+@frozen
+class CertificateCredentials:
+    """
+    What was established below SASL: EXTERNAL [RFC4422 A].
+
+    Attributes:
+        certificate: Of this connection.
+        authzid: Whom to act as; empty: whom the certificate names.
+    """
+
+    certificate: ClientCertificate
+    authzid: str = ""
+    mechanism: str = "EXTERNAL"
+
+    @property
+    def authcid(self) -> str:
+        """A name for the log."""
+        named = self.certificate.addresses
+        return self.authzid or (named[0] if named else "")
 
 
 @frozen

@@ -49,6 +49,7 @@ class Decision:
         entry: The configuration entry that was hit: file and line, or object.
         snapshot: Number of the settings it was decided by; 0 for none.
         marks: Written on the message if it is taken.
+        held: It is taken, and kept in the queue until an operator says so.
     """
 
     verdict: Verdict
@@ -58,6 +59,7 @@ class Decision:
     entry: str | None = None
     snapshot: int = 0
     marks: tuple[Mark, ...] = ()
+    held: bool = False
 
     @cached_property
     def refuses(self) -> bool:

@@ -18,6 +18,7 @@ class Client:
         listener: Name of the listener in the configuration.
         service: `smtp`, `submission`, `lmtp`, `imap` or `pop3`.
         session_id: Stays the same in log, history and Received field.
+        proxy: Address of the proxy that told us of it; empty for none.
     """
 
     address: str
@@ -25,6 +26,7 @@ class Client:
     listener: str
     service: str
     session_id: str
+    proxy: str = ""
 
 
 def canonical_address(address: str) -> str:

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from imailpy.interfaces.realm import IAvatar, Known, Standing
 from imailpy.mail import Ban, Client, MailParameters, Path, Recipient
+from imailpy.policy.settings.sending import SendingLimits
 
 # Services whose clients are users that must sign in before they send.
 SUBMISSION = "submission"
@@ -133,6 +134,26 @@ class Session:
 
 
 @frozen
+class Usage:
+    """
+    What an account has sent in 24 hours, with what is under way.
+
+    Attributes:
+        account: Its address.
+        limits: What it may.
+        first_time: Recipients it had never written to before.
+        burst: Messages that it may send at once.
+    """
+
+    account: str
+    limits: SendingLimits
+    messages: int = 0
+    recipients: int = 0
+    first_time: int = 0
+    burst: float = 0.0
+
+
+@frozen
 class MailFacts:
     """
     MAIL was said.
@@ -141,6 +162,7 @@ class MailFacts:
         sender_owned: The avatar may send as `reverse_path`; nobody else has
             that very address.
         sender: What the reverse-path is to us, where nobody has signed in.
+        usage: What the avatar has sent; None where nobody counts.
         rate: Messages of its address in this minute; 0: nobody counts.
     """
 
@@ -148,6 +170,7 @@ class MailFacts:
     reverse_path: Path
     parameters: MailParameters = field(factory=MailParameters)
     sender_owned: bool = False
+    usage: Usage | None = None
     rate: int = 0
     sender: SenderStanding = UNKNOWN_SENDER
 
@@ -161,6 +184,8 @@ class RcptFacts:
         mail: What MAIL said.
         standing: What the recipient is to us.
         accepted: Recipients accepted before it in this transaction.
+        usage: What the avatar has sent as of now; None where nobody counts.
+        first_time: It has never written to this address, as far as we know.
         unknown: Unknown ones before it, on its connection or from its
             address, whichever is more; of those who have signed in: 0.
     """
@@ -169,6 +194,8 @@ class RcptFacts:
     recipient: Recipient
     standing: Standing
     accepted: int = 0
+    usage: Usage | None = None
+    first_time: bool = False
     unknown: int = 0
 
     @property

@@ -32,6 +32,7 @@ from imailpy.policy import (
     mail,
     rcpt,
     relay,
+    sending,
     spoof,
 )
 from imailpy.policy.facts import (
@@ -247,6 +248,7 @@ class Evaluation(Generic[F]):
                 entry,
                 self.number,
                 said.marks,
+                said.held,
             )
             self._stamp = said, stamped
         return stamped
@@ -431,6 +433,17 @@ STANDARD = Pipeline(
                     ),
                 ),
             ),
+            Place(
+                0,
+                "sending-limits",
+                (
+                    Check(
+                        "submission.message_limits",
+                        sending.messages,
+                        "sending.messages_a_day",
+                    ),
+                ),
+            ),
         ),
     ),
     rcpt=Row(
@@ -475,6 +488,17 @@ STANDARD = Pipeline(
                 (
                     Check(
                         "recipient.quota", rcpt.quota, "recipients.over_quota"
+                    ),
+                ),
+            ),
+            Place(
+                0,
+                "sending-limits",
+                (
+                    Check(
+                        "submission.recipient_limits",
+                        sending.recipients,
+                        "sending.recipients_a_day",
                     ),
                 ),
             ),

@@ -87,6 +87,7 @@ class _Somebody:
 
     account: Account
     identities: frozenset[str] = field(factory=frozenset)
+    domains: frozenset[str] = field(factory=frozenset)
 
     def may_send_as(self, path: Path) -> bool:
         """Whether it is its own."""

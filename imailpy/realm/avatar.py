@@ -2,7 +2,8 @@
 Somebody who has signed in, and the addresses that are its own.
 
 Its own are the account's address, the aliases that lead to the account, and
-what stands before a box (`user+box`) of one of these.
+what stands before a box (`user+box`) of one of these. Besides there is what
+the operator granted: addresses, exactly, and whole domains, ours or not.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ class Avatar:
 
     Attributes:
         account: Whose mailboxes it may use.
-        identities: `Path.folded` of its addresses.
+        identities: `Path.folded` of its addresses, granted ones too.
         box_delimiters: Characters before the box in `user+box`.
+        granted: Those of the identities that have no boxes of its own.
+        domains: Domains of which it may send as anybody.
     """
 
     account: Account
     identities: frozenset[str]
     box_delimiters: str = "+"
+    granted: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
 
     def may_send_as(self, path: Path) -> bool:
         """
@@ -40,10 +45,11 @@ class Avatar:
         Somebody else may have an address that looks like a box of this
         account: `owns` asks for that, too.
         """
-        if path.folded in self.identities:
+        if path.folded in self.identities or path.domain in self.domains:
             return True
+        own = self.identities - self.granted
         return any(
-            base.folded in self.identities
+            base.folded in own
             for base in without_box(path, self.box_delimiters)
         )
 
@@ -69,14 +75,26 @@ async def identities(
     )
 
 
+async def granted(
+    directory: IDirectory, account: Account
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Give the addresses, folded, and the domains granted to an account."""
+    grants = await directory.grants(account.id)
+    return (
+        frozenset(each for each in grants if not each.startswith("@")),
+        frozenset(each[1:] for each in grants if each.startswith("@")),
+    )
+
+
 async def owns(directory: IDirectory, avatar: IAvatar, path: Path) -> bool:
     """
     Whether an address belongs to an avatar, and to nobody else.
 
     An existing user or alias wins before a name is split at a delimiter:
-    where `ann-smith` is somebody, she is not the box `smith` of `ann`.
+    where `ann-smith` is somebody, she is not the box `smith` of `ann`. In a
+    domain that was granted everybody is oneself.
     """
-    if path.folded in avatar.identities:
+    if path.folded in avatar.identities or path.domain in avatar.domains:
         return True
     if not avatar.may_send_as(path):
         return False

@@ -10,8 +10,10 @@ from zope.interface import implementer
 
 from imailpy.errors import DirectoryUnavailable
 from imailpy.interfaces.body import IBody
+from imailpy.interfaces.directory import Alias
 from imailpy.interfaces.realm import IAvatar, IGate, Standing
 from imailpy.mail import (
+    CertificateCredentials,
     Client,
     Decision,
     MailParameters,
@@ -24,6 +26,7 @@ from imailpy.mail import (
     Sign,
     Verdict,
 )
+from imailpy.policy import sending
 from imailpy.policy.access import banned
 from imailpy.policy.facts import (
     LMTP,
@@ -41,8 +44,10 @@ from imailpy.policy.facts import (
 from imailpy.policy.pipeline import settle
 from imailpy.policy.settings import HarvestRules
 from imailpy.realm.avatar import owns
+from imailpy.realm.names import read_asked
 from imailpy.realm.pauses import Pauses
 from imailpy.realm.rulebook import Rulebook
+from imailpy.realm.sending import Spending
 from imailpy.realm.signin import Signin
 
 if TYPE_CHECKING:
@@ -55,9 +60,22 @@ UNKNOWN = "recipient.unknown"
 class _Transaction:
     """What a transaction keeps until it is over."""
 
-    __slots__ = ("accepted", "book", "facts", "marks", "standings")
+    __slots__ = (
+        "accepted",
+        "book",
+        "facts",
+        "held",
+        "marks",
+        "spending",
+        "standings",
+    )
 
-    def __init__(self, book: Rulebook, facts: MailFacts) -> None:
+    def __init__(
+        self, book: Rulebook, facts: MailFacts, spending: Spending | None
+    ) -> None:
+        self.spending = spending
+        # Why it is taken only to be held; None where it is not.
+        self.held: Decision | None = None
         self.book = book
         self.facts = facts
         self.accepted = 0
@@ -86,6 +104,8 @@ class Gate:
         self._pauses = Pauses(realm.world.clock)
         # Recipients that nobody was, on this connection.
         self._unknown = 0
+        # It was told to come again because of us.
+        self._let_down = False
         # Bans that were there when it came were looked at then.
         self._bans_seen = 0
         self._session: Session | None = None
@@ -125,7 +145,10 @@ class Gate:
         return self.avatar is None and self._realm.stress.on
 
     def noticed(self, sign: Sign) -> None:
-        self._realm.bans.noticed(self.client, sign)
+        # Whom we could not serve has tried again and again for no mistake
+        # of its own.
+        if not (self._let_down and sign is Sign.JUNK_COMMANDS):
+            self._realm.bans.noticed(self.client, sign)
 
     def parting(self) -> Decision | None:
         bans = self._realm.bans
@@ -160,7 +183,10 @@ class Gate:
         self._sign_out()
 
     async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
+        self,
+        credentials: PasswordCredentials
+        | ProvenCredentials
+        | CertificateCredentials,
     ) -> IAvatar:
         try:
             avatar = await self._signin.login(credentials)
@@ -185,6 +211,7 @@ class Gate:
     ) -> Decision:
         book = self._realm.books.current
         self.reset()
+        spending = None
         try:
             owned = (
                 self.avatar is not None
@@ -194,6 +221,8 @@ class Gate:
                 )
             )
             sender = await self._sender(book, reverse_path)
+            if self.avatar is not None and self._realm.sending is not None:
+                spending = await self._realm.sending.begin(self.avatar.account)
         except DirectoryUnavailable as error:
             return self._told(
                 "mail", str(reverse_path), _cannot_tell("mail", book, error)
@@ -203,6 +232,7 @@ class Gate:
             reverse_path,
             parameters,
             sender_owned=owned,
+            usage=None if spending is None else spending.usage(),
             rate=self._rate(book),
             sender=sender,
         )
@@ -210,16 +240,24 @@ class Gate:
             facts, self.record.asked("mail", facts)
         )
         if not decision.refuses:
-            self._transaction = _Transaction(book, facts)
+            self._transaction = _Transaction(book, facts, spending)
             self._transaction.marks = decision.marks
+        if spending is not None:
+            self._count(spending, facts, decision)
+            if not decision.refuses:
+                spending.take_message()
         return self._told("mail", str(reverse_path), decision)
 
     async def rcpt(self, recipient: Recipient) -> Decision:
         transaction = self._open()
         path = recipient.forward_path
         book = transaction.book
+        spending = transaction.spending
+        first_time = False
         try:
             standing = await self._realm.recipients.standing(path)
+            if spending is not None:
+                first_time = await spending.is_new(path)
         except DirectoryUnavailable as error:
             return self._told(
                 "rcpt", str(path), _cannot_tell("rcpt", book, error)
@@ -231,11 +269,20 @@ class Gate:
             recipient,
             standing,
             transaction.accepted,
-            unknown,
+            unknown=unknown,
+            usage=None if spending is None else spending.usage(),
+            first_time=first_time,
         )
+        if spending is not None:
+            # Before the checks, which may wait: others send meanwhile.
+            await spending.take_recipient(path, first_time)
         decision = await book.rcpt.decide(
             facts, self.record.asked("rcpt", facts)
         )
+        if spending is not None:
+            self._count(spending, facts, decision)
+            if decision.refuses:
+                await spending.give_back(path, first_time)
         if not decision.refuses:
             transaction.accepted += 1
             transaction.standings[path] = standing
@@ -286,19 +333,35 @@ class Gate:
             settled = [
                 evolve(each, marks=marks + each.marks) for each in settled
             ]
+        if transaction.spending is not None:
+            settled = _counted(transaction, settled)
         for recipient, decision in zip(recipients, settled, strict=True):
             self._told("data", str(recipient.forward_path), decision)
         return settled
+
+    async def verify(self, text: str) -> Path | None:
+        path = read_asked(text, self._realm.settings.current.login)
+        if path is None:
+            return None
+        standing = await self._realm.recipients.standing(path)
+        return path if standing.local and standing.exists else None
+
+    async def expand(self, text: str) -> Sequence[Path]:
+        path = await self.verify(text)
+        if path is None:
+            return ()
+        found = await self._realm.directory.find(path)
+        return found.targets if isinstance(found, Alias) else (path,)
 
     def rules(self) -> str:
         return self.record.rules()
 
     def reset(self) -> None:
-        self._transaction = None
+        self._forget()
         self.record.ends_transaction(*self._state())
 
     def closed(self) -> None:
-        self._transaction = None
+        self._forget()
         self.record.ends(*self._state())
         self._sign_out()
         self._signin.closed()
@@ -306,7 +369,9 @@ class Gate:
         if self._counted:
             self._counted = False
             self._realm.connections.leave(self.client)
-            self._realm.stress.look()
+            # One that goes can only end it.
+            if self._realm.stress.on:
+                self._realm.stress.look()
 
     # Inside
 
@@ -378,12 +443,39 @@ class Gate:
             raise ValueError("no transaction was begun by MAIL")
         return self._transaction
 
+    def _forget(self) -> None:
+        """End the transaction; what it had reserved is given back."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None and transaction.spending is not None:
+            transaction.spending.release()
+
+    def _count(
+        self,
+        spending: Spending,
+        facts: MailFacts | RcptFacts,
+        decision: Decision,
+    ) -> None:
+        """See whether a limit was hit: tell of it, and hold what is held."""
+        if decision.refuses:
+            if decision.rule in sending.DAILY:
+                spending.alert(decision, self.client)
+            return
+        transaction = self._transaction
+        if transaction is None:
+            return
+        over = sending.held(facts, transaction.book.settings.policy)
+        if over is not None:
+            transaction.held = over
+            spending.alert(over, self.client)
+
     def _sign_out(self) -> None:
         avatar, self.avatar = self.avatar, None
         if avatar is not None:
             avatar.logout()
 
     def _told(self, stage: str, about: str, decision: Decision) -> Decision:
+        if decision.refuses and decision.rule.endswith(".unavailable"):
+            self._let_down = True
         self.record.add(stage, about, decision)
         return decision
 
@@ -400,6 +492,25 @@ def _cannot_tell(
         book.settings.policy.entry("storage.directory"),
         book.number,
     )
+
+
+def _counted(
+    transaction: _Transaction, settled: Sequence[Decision]
+) -> list[Decision]:
+    """The message counts unless nobody takes it; over a limit it is held."""
+    spending, why = transaction.spending, transaction.held
+    if spending is not None and not all(each.refuses for each in settled):
+        spending.commit()
+    if why is None:
+        return list(settled)
+    return [
+        each
+        if each.refuses
+        else evolve(
+            each, rule=why.rule, reason=why.reason, entry=why.entry, held=True
+        )
+        for each in settled
+    ]
 
 
 def _harder(of_all: Decision, of_one: Decision) -> Decision:

@@ -8,6 +8,7 @@ open, the rest by the size of its table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from imailpy.mail import Client
@@ -25,18 +26,28 @@ _WIDTH = {4: 32, 6: 128}
 _MINUTE_S = 60
 
 
-def prefix(address: str, bits: Mapping[int, Sequence[int]]) -> list[Prefix]:
+def prefix(
+    address: str, bits: Mapping[int, tuple[int, ...]]
+) -> tuple[Prefix, ...]:
     """Give the networks that an address is in, one for each width."""
+    return _prefix(address, bits[4], bits[6])
+
+
+# A client's networks are asked for at every stage.
+@lru_cache(maxsize=8192)
+def _prefix(
+    address: str, four: tuple[int, ...], six: tuple[int, ...]
+) -> tuple[Prefix, ...]:
     try:
         version, number = address_number(address)
     except ValueError:
         # A Unix socket: all its clients are one.
         version, number = 4, 0
     width = _WIDTH[version]
-    return [
+    return tuple(
         (version, number >> (width - wanted), wanted)
-        for wanted in bits[version]
-    ]
+        for wanted in (four if version == 4 else six)
+    )
 
 
 def own_network(address: str) -> Prefix:

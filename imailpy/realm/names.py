@@ -37,6 +37,20 @@ def read_login_name(text: str, settings: LoginSettings) -> Path | None:
     return None if path.is_literal or text != text.strip() else path
 
 
+def read_asked(text: str, settings: LoginSettings) -> Path | None:
+    """
+    Read what VRFY or EXPN asks for: `ann`, `ann@example.com`,
+    `<ann@example.com>`, or one of these behind a name.
+
+    Returns:
+        None when it cannot be an address.
+    """
+    text = text.strip()
+    if text.endswith(">") and "<" in text:
+        text = text[text.rindex("<") + 1 : -1]
+    return read_login_name(text, settings)
+
+
 def same_name(first: str, second: str, settings: LoginSettings) -> bool:
     """Whether two names as typed mean the same account."""
     one = read_login_name(first, settings)

@@ -2,122 +2,41 @@
 Passwords: kept as argon2id, checked in a bounded pool [RFC9106 4].
 
 Whoever asks about an account that cannot be logged into waits for the same
-work as everybody else: a made-up hash is checked.
+work as everybody else. Where all hashes are ours that is one hash, made up
+where there is none. While hashes of other servers are there, whose checks
+take longer or shorter, a refusal takes one check of each kind that there is:
+the account's own is a real one, the others are made up.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from base64 import b64encode
-
-from argon2 import Parameters, extract_parameters
-from argon2.exceptions import Argon2Error, InvalidHash
-from argon2.low_level import ARGON2_VERSION, Type, hash_secret, verify_secret
+from collections.abc import Sequence
 
 from imailpy.errors import LoginUnavailable, QueueFull
 from imailpy.interfaces.world import IPool, IWorld
 from imailpy.mail import Secret
-from imailpy.protocol.sasl.prepare import prepared_password
+from imailpy.realm import hashes, password_rules
+from imailpy.realm.hashes import PARAMETERS, hash_now, needs_rehash
+from imailpy.realm.prepared import prepare
 
-# 19 MiB, two passes, one lane: 23 ms of one core when it was measured.
-PARAMETERS = Parameters(
-    type=Type.ID,
-    version=ARGON2_VERSION,
-    salt_len=16,
-    hash_len=32,
-    time_cost=2,
-    memory_cost=19 * 1024,
-    parallelism=1,
-)
+__all__ = ["Passwords", "check_now", "hash_now", "needs_rehash", "prepare"]
 
-FEWEST_CHARACTERS = 12
-# Longer ones are refused before they cost anything.
-MOST_OCTETS = 1024
 
-# Long enough by the rule, and still tried first by everybody.
-_COMMON = frozenset(
+def check_now(
+    kept: str | None, others: Sequence[str], prepared: bytes, typed: bytes
+) -> bool:
     """
-    123456789012 1234567890123 12345678901234 123456789123 111111111111
-    000000000000 112233445566 123123123123 123412341234 987654321098
-    abcdefghijkl abcdefghijklm abc123abc123 aaaaaaaaaaaa qwertyuiopas
-    qwertyuiop12 qwertyuiop123 qwerty123456 qwertyqwerty 1q2w3e4r5t6y
-    1qaz2wsx3edc q1w2e3r4t5y6 asdfghjkl123 zaq12wsxcde3 passwordpassword
-    password1234 password12345 password123456 passw0rd1234 p@ssw0rd1234
-    adminadmin12 administrator administrator1 changemechangeme changeme1234
-    letmeinletmein letmein12345 welcomewelcome welcome12345 iloveyou1234
-    iloveyouiloveyou trustno1trustno1 monkeymonkey dragondragon
-    correcthorsebatterystaple correct-horse-battery-staple
-    """.split()  # noqa: SIM905 (a list literal would fill the page)
-)
-
-
-def prepare(password: Secret) -> bytes | None:
-    """
-    Give a password its one form, the one that SCRAM gives it [RFC4013].
-
-    Returns:
-        None when it is empty, no UTF-8, has controls, or is over-long.
-    """
-    octets = password.reveal()
-    if not octets or len(octets) > MOST_OCTETS:
-        return None
-    try:
-        text = octets.decode()
-    except UnicodeDecodeError:
-        return None
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        return None
-    return prepared_password(octets)
-
-
-def complaint(password: str, address: str = "") -> str | None:
-    """
-    Say what is wrong with a password that somebody wants to have.
+    Check a password, and whatever else a refusal has to cost.
 
     Args:
-        address: Of the account; its local part is no password.
+        kept: Its account's hash.
+        others: Made-up ones of the other kinds.
     """
-    octets = prepare(Secret(password.encode(errors="replace")))
-    if octets is None:
-        return "it is empty, too long, or has control characters"
-    if len(password) < FEWEST_CHARACTERS:
-        return f"it has fewer than {FEWEST_CHARACTERS} characters"
-    plain = password.casefold()
-    if plain in _COMMON or len(set(plain)) < 4:
-        return "it is among those that are tried first"
-    local_part = address.casefold().rpartition("@")[0]
-    if plain in (address.casefold(), local_part, local_part * 2):
-        return "it is the account's own name"
-    return None
-
-
-def needs_rehash(encoded: str) -> bool:
-    """Whether a hash was made with other parameters than today's."""
-    try:
-        return extract_parameters(encoded) != PARAMETERS
-    except InvalidHash:
-        return True
-
-
-def hash_now(octets: bytes, salt: bytes) -> str:
-    """Hash, in the thread that calls."""
-    return hash_secret(
-        octets,
-        salt,
-        time_cost=PARAMETERS.time_cost,
-        memory_cost=PARAMETERS.memory_cost,
-        parallelism=PARAMETERS.parallelism,
-        hash_len=PARAMETERS.hash_len,
-        type=Type.ID,
-    ).decode("ascii")
-
-
-def verify_now(encoded: bytes, octets: bytes) -> bool:
-    """Check, in the thread that calls; any trouble with the hash is no."""
-    try:
-        return verify_secret(encoded, octets, Type.ID)
-    except Argon2Error:
-        return False
+    right = kept is not None and hashes.verify_now(kept, prepared, typed)
+    if not right:
+        for each in others:
+            hashes.verify_now(each, prepared, typed)
+    return right
 
 
 class Passwords:
@@ -135,7 +54,9 @@ class Passwords:
         self._threads = threads
         self._queue = queue
         self._running: IPool | None = None
-        self._made_up = _made_up(world)
+        # Kind -> a hash of it that no password has.
+        self._made_up: dict[str, str] = {}
+        self._make_up(hashes.own_kind())
 
     async def hash(self, password: Secret) -> str:
         """
@@ -154,26 +75,52 @@ class Passwords:
         except QueueFull as error:
             raise LoginUnavailable(error.private) from error
 
-    async def verify(self, encoded: str | None, password: Secret) -> bool:
+    async def verify(
+        self,
+        encoded: str | None,
+        password: Secret,
+        kinds: Sequence[str] = (),
+    ) -> bool:
         """
         Check a password.
 
         Args:
             encoded: None for an account that cannot be logged into: False,
                 after the same work.
+            kinds: The kinds of other servers' hashes that there are.
 
         Raises:
-            LoginUnavailable: The pool's queue is full.
+            LoginUnavailable: The pool's queue is full, or a library is
+                missing.
         """
-        octets = prepare(password)
+        octets, typed = prepare(password), password.reveal()
         if octets is None:
-            encoded, octets = None, b"not a password"
-        kept = self._made_up if encoded is None else encoded.encode("ascii")
+            encoded, octets, typed = None, b"not a password", b"nor this"
+        own = "" if encoded is None else hashes.kind_of(encoded)
+        others = [
+            self._make_up(kind)
+            for kind in (hashes.own_kind(), *kinds)
+            if kind != own
+        ]
         try:
-            right = await self._pool().run(verify_now, kept, octets)
+            return await self._pool().run(
+                check_now, encoded, others, octets, typed
+            )
         except QueueFull as error:
             raise LoginUnavailable(error.private) from error
-        return right and encoded is not None
+        except ImportError as error:
+            raise LoginUnavailable(
+                f"a hash of another server cannot be checked: {error}"
+            ) from error
+
+    async def complaint(self, password: str, address: str = "") -> str | None:
+        """As `password_rules.complaint`, off the reactor's thread."""
+        try:
+            return await self._pool().run(
+                password_rules.complaint, password, address
+            )
+        except QueueFull as error:
+            raise LoginUnavailable(error.private) from error
 
     async def stop(self) -> None:
         """End the threads; a later password starts them again."""
@@ -181,19 +128,16 @@ class Passwords:
         if pool is not None:
             await pool.stop()
 
+    def _make_up(self, kind: str) -> str:
+        made_up = self._made_up.get(kind)
+        if made_up is None:
+            made_up = hashes.make_up(kind, self._world.random.octets)
+            self._made_up[kind] = made_up
+        return made_up
+
     def _pool(self) -> IPool:
         if self._running is None:
             self._running = self._world.threads.pool(
                 "passwords", threads=self._threads, queue=self._queue
             )
         return self._running
-
-
-def _made_up(world: IWorld) -> bytes:
-    """A hash that no password has, and that costs as much as a real one."""
-    salt = b64encode(world.random.octets(PARAMETERS.salt_len)).rstrip(b"=")
-    digest = b64encode(world.random.octets(PARAMETERS.hash_len)).rstrip(b"=")
-    return (
-        f"$argon2id$v={PARAMETERS.version}$m={PARAMETERS.memory_cost},"
-        f"t={PARAMETERS.time_cost},p={PARAMETERS.parallelism}$"
-    ).encode("ascii") + b"%b$%b" % (salt, digest)

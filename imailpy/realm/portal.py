@@ -12,7 +12,7 @@ from zope.interface import Interface, implementer
 
 from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.realm import IAvatar
-from imailpy.realm.avatar import Avatar, identities
+from imailpy.realm.avatar import Avatar, granted, identities
 from imailpy.realm.settings import RealmSettings
 
 # The interface, the avatar, and how it is told that it is over.
@@ -45,9 +45,13 @@ class Avatars:
         account = await self._directory.account(account_id)
         if account is None:
             raise UnauthorizedLogin("the account was removed")
+        own = await identities(self._directory, account)
+        addresses, domains = await granted(self._directory, account)
         avatar = Avatar(
             account,
-            await identities(self._directory, account),
+            own | addresses,
             self._settings().box_delimiters,
+            addresses - own,
+            domains,
         )
         return IAvatar, avatar, avatar.logout

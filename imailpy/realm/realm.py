@@ -19,13 +19,16 @@ from imailpy.interfaces.realm import (
     IRecipientCheck,
     IRecipients,
 )
+from imailpy.interfaces.sending import ISending
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
 from imailpy.policy.facts import Authorship
 from imailpy.policy.pipeline import STANDARD, Pipeline
+from imailpy.realm.app_passwords import AppPasswords
 from imailpy.realm.authors import read_authorship
 from imailpy.realm.bans import Bans
+from imailpy.realm.certificates import CertificateChecker
 from imailpy.realm.checkers import PasswordChecker, ProofChecker
 from imailpy.realm.counters import Counters
 from imailpy.realm.gate import Gate
@@ -36,8 +39,10 @@ from imailpy.realm.passwords import Passwords
 from imailpy.realm.portal import Avatars
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.second_factor import SecondFactors
 from imailpy.realm.senders import Senders
-from imailpy.realm.settings import RealmSettings
+from imailpy.realm.sending import Sending
+from imailpy.realm.settings import LoginSettings, RealmSettings
 from imailpy.realm.slowing import Slowing
 from imailpy.realm.stress import Stress
 
@@ -56,9 +61,16 @@ class Realm:
         resolver: For our users' recipient domains; None: nobody asks DNS.
         recipient_checks: Who knows recipients of domains that we take mail
             for, by the name of the check: `call-ahead` ...
+        sending: Where it is kept what accounts have sent; None: nobody
+            counts it.
         pipeline: The checks, in their order.
         history: Is told what was decided; None: nobody is.
         bans: Where bans outlive us; None: nowhere.
+
+    Attributes:
+        app_passwords: Makes them, and finds them again.
+        second_factors: Whom to ask, behind a right password, wherever a
+            person signs in that could be asked for a code.
     """
 
     def __init__(
@@ -71,6 +83,7 @@ class Realm:
         *,
         resolver: IResolver | None = None,
         recipient_checks: Mapping[str, IRecipientCheck] = _NO_CHECKS,
+        sending: ISending | None = None,
         pipeline: Pipeline = STANDARD,
         history: IHistory | None = None,
         bans: IBans | None = None,
@@ -95,6 +108,13 @@ class Realm:
         self.passwords = Passwords(
             world, threads=login.hash_threads, queue=login.hash_queue
         )
+        self.sending = (
+            None
+            if sending is None
+            else Sending(world, settings, directory, sending, journal)
+        )
+        self.app_passwords = AppPasswords(world, directory)
+        self.second_factors = SecondFactors(world, directory)
         self.portal = self._portal()
 
     def _count(self, kept: IBans | None) -> None:
@@ -141,20 +161,26 @@ class Realm:
         """Let passwords under way be checked, then end their threads."""
         await self.bans.stop()
         await self.passwords.stop()
+        if self.sending is not None:
+            await self.sending.stop()
 
     def _portal(self) -> Portal:
-        logins = Logins(self.world)
+        def login() -> LoginSettings:
+            return self.settings.current.login
+
+        directory = self.directory
         return Portal(
-            Avatars(self.directory, lambda: self.settings.current),
+            Avatars(directory, lambda: self.settings.current),
             [
                 PasswordChecker(
-                    self.directory,
+                    directory,
                     self.passwords,
-                    logins,
-                    lambda: self.settings.current.login,
+                    Logins(self.world),
+                    login,
+                    self.app_passwords,
+                    self.world.clock.now,
                 ),
-                ProofChecker(
-                    self.directory, lambda: self.settings.current.login
-                ),
+                ProofChecker(directory, login),
+                CertificateChecker(directory, login),
             ],
         )

@@ -96,6 +96,7 @@ class Record:
             snapshot=decision.snapshot,
             about=about,
             client=client.address,
+            proxy=client.proxy,
             listener=client.listener,
         )
 

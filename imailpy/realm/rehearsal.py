@@ -24,7 +24,6 @@ from imailpy.interfaces.settings import Provider
 from imailpy.mail import (
     Client,
     Decision,
-    PasswordCredentials,
     ProvenCredentials,
 )
 from imailpy.policy.pipeline import Asked
@@ -34,7 +33,7 @@ from imailpy.realm.realm import Realm
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
-from imailpy.realm.signin import Signin
+from imailpy.realm.signin import Shown, Signin
 
 
 @implementer(IJournal)
@@ -123,9 +122,7 @@ class Trail(Record):
 class _Believing(Signin):
     """Signs in without a password, and without waiting."""
 
-    async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
-    ) -> IAvatar:
+    async def login(self, credentials: Shown) -> IAvatar:
         """As `IGate.login`; whoever it is, is believed."""
         return await super().login(
             ProvenCredentials(

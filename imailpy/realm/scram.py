@@ -13,7 +13,7 @@ import unicodedata
 
 from imailpy.interfaces.directory import Account, IDirectory
 from imailpy.mail import ScramSecret, Secret
-from imailpy.realm.checkers import account_named
+from imailpy.realm.checkers import account_named, needs_app_password
 from imailpy.realm.names import read_login_name
 from imailpy.realm.settings import LoginSettings
 
@@ -27,9 +27,14 @@ async def scram_secret(
     """Give the real secret, or one that no proof can match."""
     key = await directory.server_key(SERVER_KEY)
     account: Account | None = await account_named(directory, authcid, settings)
-    secrets = await directory.secrets("" if account is None else account.id)
+    account_id = "" if account is None else account.id
+    secrets = await directory.secrets(account_id)
+    # There is no proof of an app password: its letters are not kept.
+    barred = await needs_app_password(directory, account_id, secrets)
     made_up = _made_up(key, authcid, settings)
     if account is None or not account.enabled or secrets.scram is None:
+        return made_up
+    if barred:
         return made_up
     return secrets.scram
 

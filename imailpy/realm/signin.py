@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginFailed
 
@@ -19,6 +20,7 @@ from imailpy.errors import (
 )
 from imailpy.interfaces.realm import IAvatar
 from imailpy.mail import (
+    CertificateCredentials,
     Client,
     Decision,
     PasswordCredentials,
@@ -27,6 +29,7 @@ from imailpy.mail import (
     Sign,
     Verdict,
 )
+from imailpy.realm.certificates import CertificateShown
 from imailpy.realm.checkers import PasswordShown, ProofShown
 from imailpy.realm.pauses import Pauses
 from imailpy.realm.record import Record
@@ -34,6 +37,8 @@ from imailpy.realm.scram import scram_secret
 
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
+
+Shown = PasswordCredentials | ProvenCredentials | CertificateCredentials
 
 # Rule -> the setting behind it; for others it is the account.
 _SETTINGS = {
@@ -54,22 +59,18 @@ class Signin:
         self._record = record
         self._pauses = Pauses(realm.world.clock)
 
-    async def login(
-        self, credentials: PasswordCredentials | ProvenCredentials
-    ) -> IAvatar:
+    async def login(self, credentials: Shown) -> IAvatar:
         """As `IGate.login`."""
         self._refuse_flood(credentials.authcid)
-        shown: ICredentials
         if isinstance(credentials, PasswordCredentials):
             # A proof has waited before it got its salt.
             await self._slow_down(credentials.authcid)
-            shown = PasswordShown(credentials)
-        else:
-            shown = ProofShown(credentials)
+        shown = self._shown(credentials)
         try:
             avatar = await self._enter(shown)
         except LoginFailed as error:
-            await self._failed(credentials, str(error))
+            entry = getattr(error, "entry", "")
+            await self._failed(credentials, str(error), entry)
             raise LoginRefused(str(error)) from None
         except DirectoryUnavailable as error:
             self._tell(
@@ -90,8 +91,10 @@ class Signin:
         self._tell(
             Verdict.ACCEPT,
             "login.accepted",
-            f"{credentials.mechanism} for {avatar.account.address}",
+            f"{credentials.mechanism} for {avatar.account.address}"
+            + (f", {shown.by}" if shown.by else ""),
             credentials.authcid,
+            shown.by,
         )
         realm = self._realm
         realm.slowing.entered(
@@ -131,6 +134,16 @@ class Signin:
             )
         )
 
+    def _shown(
+        self, credentials: Shown
+    ) -> PasswordShown | ProofShown | CertificateShown:
+        """Dress credentials for the portal."""
+        if isinstance(credentials, PasswordCredentials):
+            return PasswordShown(evolve(credentials, client=self._client))
+        if isinstance(credentials, CertificateCredentials):
+            return CertificateShown(credentials)
+        return ProofShown(credentials)
+
     async def _enter(self, shown: ICredentials) -> IAvatar:
         # Both of our parts of the portal give Deferreds; what is at hand is
         # there when they return.
@@ -149,8 +162,9 @@ class Signin:
 
     async def _failed(
         self,
-        credentials: PasswordCredentials | ProvenCredentials,
+        credentials: Shown,
         reason: str,
+        entry: str = "",
     ) -> None:
         """Count it, tell it, and let time pass."""
         settings = self._realm.settings.current.login
@@ -162,15 +176,20 @@ class Signin:
             "login.refused",
             f"{credentials.mechanism}: {reason}",
             credentials.authcid,
+            entry,
         )
         await self._pauses.pause(settings.failure_delay_s)
 
     def _tell(
-        self, verdict: Verdict, rule: str, reason: str, authcid: str
+        self,
+        verdict: Verdict,
+        rule: str,
+        reason: str,
+        authcid: str,
+        entry: str = "",
     ) -> None:
         settings = self._realm.settings
-        entry = None
-        if verdict is not Verdict.ACCEPT:
+        if verdict is not Verdict.ACCEPT and not entry:
             setting = _SETTINGS.get(rule)
             entry = (
                 f"account {authcid[:_MOST_SHOWN]}"
@@ -181,6 +200,10 @@ class Signin:
             "auth",
             authcid[:_MOST_SHOWN],
             Decision(
-                verdict, rule, reason, entry=entry, snapshot=settings.number
+                verdict,
+                rule,
+                reason,
+                entry=entry or None,
+                snapshot=settings.number,
             ),
         )

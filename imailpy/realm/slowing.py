@@ -55,10 +55,6 @@ class Slowing:
             return 0.0
         return min(settings.slow_most_s, settings.slow_step_s * (over + 1))
 
-    def rehearsing(self) -> Slowing:
-        """A likeness that counts apart."""
-        return Slowing(self._counters.rehearsing(), self._known.rehearsing())
-
 
 def _name(kind: bytes, authcid: str, settings: LoginSettings) -> bytes:
     path = read_login_name(authcid, settings)

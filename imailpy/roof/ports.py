@@ -37,6 +37,13 @@ class CannotBind(MailError):
     exit_code = 69
 
 
+def asked(tls: Any, listener: Listener) -> Any:
+    """Give the TLS of a listener, which may ask for certificates."""
+    if not listener.tls_client_ca:
+        return tls
+    return tls.asking(listener.tls_client_ca)
+
+
 class Ports:
     """
     The listening ports of a server, by their listener's name.
@@ -74,8 +81,9 @@ class Ports:
     def _bind(self, listener: Listener) -> None:
         entrance = Entrance()
         tls = None
-        if listener.tls is ListenerTls.IMPLICIT:
-            tls = self._tls.server(ALPN[listener.service])
+        # Behind a proxy its header comes first, then TLS.
+        if listener.tls is ListenerTls.IMPLICIT and not listener.proxy:
+            tls = asked(self._tls, listener).server(ALPN[listener.service])
         try:
             port = self._world.network.listen(
                 listener.address, listener.port, entrance, tls=tls

@@ -38,16 +38,19 @@ from imailpy.interfaces.store import IStore
 from imailpy.interfaces.world import IWorld
 from imailpy.listeners.imap.factory import ImapFactory
 from imailpy.listeners.pop3.factory import Pop3Factory
+from imailpy.listeners.proxied import ProxiedFactory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.policy.settings import RecipientCheck
 from imailpy.realm.custom.keeper import Keeper, PolicyRefused
 from imailpy.realm.realm import Realm
-from imailpy.roof.ports import CannotBind, Ports, in_order
+from imailpy.roof.ports import ALPN, CannotBind, Ports, asked, in_order
 from imailpy.store.sqlite import SqliteStore
 from imailpy.tls import Tls
 
 _LAG_S = 2.0
 _IDLE_LAG_S = 60.0
+# Connections from which on it may be late for more than one of them.
+_BUSY = 20
 
 # As configured -> as Twisted calls it.
 LEVELS = {each: Level.levelWithName(each.value) for each in LogLevel}
@@ -151,6 +154,7 @@ class Server(TwistedService):
             recipient_checks={
                 RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead
             },
+            sending=self.store.sending,
             history=self.history,
             bans=self.store.bans,
         )
@@ -232,7 +236,8 @@ class Server(TwistedService):
     def _watch_lag(self) -> None:
         """See how late the reactor is, often while somebody is there."""
         clock = self.world.clock
-        delay_s = _LAG_S if self.realm.connections.total else _IDLE_LAG_S
+        busy = self.realm.connections.total >= _BUSY
+        delay_s = _LAG_S if busy else _IDLE_LAG_S
         due = clock.monotonic() + delay_s
 
         def look() -> None:
@@ -271,7 +276,11 @@ class Server(TwistedService):
     def _factory(self, listener: Listener) -> Any:
         """Make the factory of a listener."""
         common: dict[str, Any] = {
-            "tls": None if listener.tls is ListenerTls.NONE else self.tls,
+            "tls": (
+                None
+                if listener.tls is ListenerTls.NONE
+                else asked(self.tls, listener)
+            ),
             "implicit_tls": listener.tls is ListenerTls.IMPLICIT,
             "listener": listener.name,
         }
@@ -298,6 +307,16 @@ class Server(TwistedService):
                 self.journal,
                 settings,
                 **common,
+            )
+        if listener.proxy:
+            made = ProxiedFactory(
+                self.world,
+                self.journal,
+                self.providers.proxied[listener.name],
+                made,
+                listener=listener.name,
+                tls=common["tls"] if common["implicit_tls"] else None,
+                alpn=ALPN[listener.service],
             )
         self._factories.append(made)
         return made

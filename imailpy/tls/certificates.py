@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from imailpy.errors import MailError
 from imailpy.interfaces.world import IWorld
+from imailpy.mail import ClientCertificate
 from imailpy.tls.settings import CertificateFiles
 
 
@@ -117,3 +119,24 @@ def load(world: IWorld, files: CertificateFiles) -> Certificate:
 def load_trust(world: IWorld, path: str) -> tuple[x509.Certificate, ...]:
     """Read the certificates that are trusted. Raises as `load`."""
     return _chain(world, path)
+
+
+def described(certificate: x509.Certificate) -> ClientCertificate:
+    """Tell what of a client's certificate the realm looks at."""
+    addresses: list[str] = []
+    try:
+        found = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        addresses = found.value.get_values_for_type(x509.RFC822Name)
+    except (x509.ExtensionNotFound, ValueError):
+        # It has none, or something that cannot be read: it may still be
+        # known by its fingerprint.
+        addresses = []
+    try:
+        subject = certificate.subject.rfc4514_string()
+    except ValueError:
+        subject = "unreadable"
+    return ClientCertificate(
+        certificate.fingerprint(SHA256()).hex(), tuple(addresses), subject
+    )

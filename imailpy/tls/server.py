@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cryptography import x509
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
@@ -63,9 +65,18 @@ def _select(service: str) -> Callable[[SSL.Connection, list[bytes]], bytes]:
 
 
 def make_context(
-    certificate: Certificate, service: str, legacy: bool
+    certificate: Certificate,
+    service: str,
+    legacy: bool,
+    authorities: Sequence[x509.Certificate] = (),
 ) -> SSL.Context:
-    """Make the context of one certificate for one service."""
+    """
+    Make the context of one certificate for one service.
+
+    Args:
+        authorities: Of the certificates that clients are asked for; empty:
+            they are asked for none.
+    """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_options(_OPTIONS)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
@@ -90,7 +101,23 @@ def make_context(
             f"{path}: refused by the TLS library: {error}"
         ) from error
     context.set_alpn_select_callback(_select(service))
+    if authorities:
+        _ask_client(context, authorities)
     return context
+
+
+def _ask_client(
+    context: SSL.Context, authorities: Sequence[x509.Certificate]
+) -> None:
+    """Ask for a certificate: none is fine, a bad one ends the handshake."""
+    store = context.get_cert_store()
+    for authority in authorities:
+        known = X509.from_cryptography(authority)
+        if store is not None:
+            store.add_cert(known)
+        # Its name goes to the client, which chooses by it.
+        context.add_client_ca(known)
+    context.set_verify(SSL.VERIFY_PEER)
 
 
 class Contexts:
@@ -102,9 +129,17 @@ class Contexts:
     """
 
     def __init__(
-        self, certificates: Sequence[Certificate], service: str, legacy: bool
+        self,
+        certificates: Sequence[Certificate],
+        service: str,
+        legacy: bool,
+        authorities: Sequence[x509.Certificate] = (),
     ) -> None:
-        made = [make_context(one, service, legacy) for one in certificates]
+        # All have the same authorities: SNI changes none of that.
+        made = [
+            make_context(one, service, legacy, authorities)
+            for one in certificates
+        ]
         self.default = made[0]
         self.by_name: dict[bytes, SSL.Context] = {}
         for certificate, context in zip(certificates, made, strict=True):

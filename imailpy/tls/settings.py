@@ -31,8 +31,11 @@ class TlsSettings:
             senders that know nothing better [SECURITY B2.11].
         trust_file: PEM certificates that a verified client connection
             trusts; None: those of the operating system.
+        client_ca_files: PEM certificates of authorities, for listeners that
+            ask their clients for certificates.
     """
 
     certificates: tuple[CertificateFiles, ...] = ()
     legacy: bool = False
     trust_file: str | None = None
+    client_ca_files: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import imailpy
 from imailpy.config import ConfigError, Configuration, load, parse
+from imailpy.config.listeners import listeners
 from imailpy.config.schema import Security, Service
 from imailpy.policy.settings import RelayPolicy
 
@@ -218,6 +219,38 @@ class SenseTests(SynchronousTestCase):
             "tls = 'none'\nplaintext_auth = true\nauth = false\n",
             "remove auth = false",
         )
+
+    def test_B4_12_whom_to_believe(self) -> None:
+        """Nobody's word about the client counts for the whole internet, and
+        what is said of peers is said where there are some."""
+        for key in ("xclient", "vrfy_allowed", "expn_allowed"):
+            self.one(
+                PLAIN + f"[smtp]\n{key} = ['0.0.0.0/1', '128.0.0.0/1']\n",
+                "all of IPv4",
+            )
+        listener = PLAIN.replace("smtp.tls", "smtp.proxy = ['::/0']\nsmtp.tls")
+        self.one(listener, "all of IPv6")
+        self.one(
+            PLAIN.replace("smtp.tls", "smtp.proxy_direct = true\nsmtp.tls"),
+            'without "proxy"',
+        )
+        self.one(PLAIN + "[smtp]\nxclient_login = true", 'without "xclient"')
+        self.one(
+            PLAIN.replace("smtp.tls", "smtp.proxy = ['proxy']\nsmtp.tls"),
+            "not an address or network",
+        )
+
+    def test_auth_on_port_25(self) -> None:
+        """AUTH may be on where the world sends, with TLS."""
+        text = "[[tls.certificates]]\ncertificate = 'c'\nkey = 'k'\n"
+        (smtp,) = [
+            each
+            for each in listeners(
+                parse(text + "[listeners.smtp]\nauth = true\n").listeners
+            )
+            if each.name == "smtp"
+        ]
+        self.assertTrue(smtp.auth)
 
     def test_login_in_vain(self) -> None:
         """A listener on which nobody could sign in is an error."""

@@ -211,6 +211,9 @@ class MemoryTls:
         self.asked.append((host_name, verify))
         return "client"
 
+    def client_certificate(self, transport: Any) -> None:
+        return None
+
     def exporter(self, transport: Any) -> bytes | None:
         return None
 

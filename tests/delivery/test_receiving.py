@@ -50,6 +50,7 @@ class Avatar:
     def __init__(self, account: Any) -> None:
         self.account = account
         self.identities: frozenset[str] = frozenset()
+        self.domains: frozenset[str] = frozenset()
 
     def may_send_as(self, path: Path) -> bool:
         return True

@@ -36,6 +36,8 @@ CHECKS = {
     "submission.authorship",
     "submission.sender_domain",
     "submission.recipient_domain",
+    "submission.message_limits",
+    "submission.recipient_limits",
 }
 LINK = re.compile(r"`<([^>`]+)>`_|``((?:docs|etc|tests|imailpy|bench)/\S+?)``")
 

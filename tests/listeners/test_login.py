@@ -159,7 +159,10 @@ class MechanismsTests(SynchronousTestCase):
 
     def test_binding_is_asked_when_needed(self) -> None:
         """The channel is only bound to where TLS and SCRAM are on."""
-        tls = SimpleNamespace(exporter=lambda transport: BINDING)
+        tls = SimpleNamespace(
+            exporter=lambda transport: BINDING,
+            client_certificate=lambda transport: None,
+        )
         for secured, scram, bound in (
             (True, True, True),
             (True, False, False),

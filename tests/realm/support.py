@@ -19,6 +19,7 @@ from imailpy.message.rendition import Rendition
 from imailpy.realm.passwords import hash_now
 from imailpy.realm.realm import Realm
 from imailpy.realm.settings import LoginSettings, RealmSettings
+from imailpy.store.memory.keys import MemoryKeys
 from tests.support.journal import KeptJournal
 from tests.support.settings import Fixed
 
@@ -114,8 +115,8 @@ class SmallWorld:
         return self.pools[-1]
 
 
-@define
-class SmallDirectory:
+@define(slots=False)
+class SmallDirectory(MemoryKeys):
     """Accounts and aliases of `local.test`."""
 
     entries: dict[str, Account | Alias] = field(factory=dict)
@@ -126,6 +127,14 @@ class SmallDirectory:
     async def domain(self, name: str) -> Domain | None:
         self._look()
         return Domain(name) if name == "local.test" else None
+
+    def __attrs_post_init__(self) -> None:
+        super().__init__()
+        self.version = 0
+        self._secrets = self.kept
+
+    def _known(self, account_id: str) -> Any:
+        return account_id
 
     def add(self, address: Path, secrets: AccountSecrets | None = None) -> str:
         account = Account(f"id-{address.local_part}", address)

@@ -52,6 +52,9 @@ enabled = true
 tls = "none"
 plaintext_auth = true
 
+[bans]
+enabled = false
+
 [limits]
 per_address = 0
 per_network = 0

@@ -12,7 +12,9 @@ from tests.store import (
     contract_account,
     contract_bans,
     contract_directory,
+    contract_keys,
     contract_mailbox,
+    contract_sending,
 )
 
 
@@ -55,7 +57,17 @@ class DirectoryTests(
     """Domains, accounts, aliases."""
 
 
+class KeysTests(_Memory, contract_keys.KeysContract, SynchronousTestCase):
+    """What opens an account beside its password."""
+
+
 class AcceptTests(
     _Memory, contract_accept.AcceptContract, SynchronousTestCase
 ):
     """Accepting and the queue."""
+
+
+class SendingTests(
+    _Memory, contract_sending.SendingContract, SynchronousTestCase
+):
+    """What accounts have sent."""

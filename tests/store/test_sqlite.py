@@ -16,7 +16,9 @@ from tests.store import (
     contract_account,
     contract_bans,
     contract_directory,
+    contract_keys,
     contract_mailbox,
+    contract_sending,
 )
 from tests.support.settings import Fixed
 from tests.support.world import TestWorld, result_of
@@ -79,6 +81,10 @@ class DirectoryTests(
     """Domains, accounts, aliases."""
 
 
+class KeysTests(Durable, contract_keys.KeysContract, SynchronousTestCase):
+    """What opens an account beside its password."""
+
+
 class AcceptTests(
     Durable, contract_accept.AcceptContract, SynchronousTestCase
 ):
@@ -103,3 +109,9 @@ class DamagedTests(SynchronousTestCase):
             inode.write(octet, b"\xff" * 4096)
             for _ in range(2):
                 self.assertRaises(StoreRefused, SqliteStore, machine, settings)
+
+
+class SendingTests(
+    Durable, contract_sending.SendingContract, SynchronousTestCase
+):
+    """What accounts have sent."""

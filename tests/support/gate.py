@@ -30,6 +30,7 @@ class TableAvatar:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.identities = frozenset({account.address.folded})
+        self.domains: frozenset[str] = frozenset()
         self.logged_out = 0
 
     def may_send_as(self, path: Path) -> bool:
@@ -69,6 +70,16 @@ class TableGate:
     async def connect(self) -> Decision:
         self.asked.append(("connect", None))
         return self.decision
+
+    async def verify(self, text: str) -> Path | None:
+        self.asked.append(("verify", text))
+        path = Path.parse(text.strip("<>"))
+        return path if str(path) in self.passwords else None
+
+    async def expand(self, text: str) -> Sequence[Path]:
+        self.asked.append(("expand", text))
+        path = await self.verify(text)
+        return [] if path is None else [path, Path("more", path.domain)]
 
     async def hello(self, name: str) -> Decision:
         self.asked.append(("hello", name))

@@ -15,10 +15,12 @@ from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.check import Check
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
+from imailpy.admin.operations.keys import Keys
 from imailpy.admin.operations.past import Past
 from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
+from imailpy.admin.operations.sending import Sending
 from imailpy.admin.operations.server import TheServer
 from imailpy.admin.operations.words import (
     BadRequest,
@@ -37,7 +39,9 @@ __all__ = ["BadRequest", "Operations", "ServerDoors", "complaint_of"]
 NOUNS = (
     Domains,
     Accounts,
+    Keys,
     Aliases,
+    Sending,
     Queue,
     Bans,
     Past,

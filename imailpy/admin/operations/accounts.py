@@ -16,7 +16,12 @@ from imailpy.errors import ObjectNotFound
 from imailpy.interfaces.directory import Account, AccountSecrets
 from imailpy.mail import Secret
 from imailpy.protocol.sasl.scram import make_secret
-from imailpy.realm.passwords import complaint
+from imailpy.realm.hashes import (
+    UnknownHash,
+    kind_of,
+    own_kind,
+    read_imported,
+)
 from imailpy.realm.scram import SALT_OCTETS
 
 
@@ -44,11 +49,34 @@ class Accounts:
             raise ObjectNotFound(address, f"no account {address}")
         return found
 
+    async def _proof(
+        self,
+        address: str,
+        password: str | None,
+        scram: bool,
+        password_hash: str | None,
+    ) -> AccountSecrets:
+        """Read by what the owner is known."""
+        if (password is None) == (password_hash is None):
+            raise BadRequest("password", "want a password, or its hash")
+        if password is not None:
+            return await self._secrets(address, password, scram)
+        try:
+            kept = read_imported(password_hash or "")
+        except UnknownHash as error:
+            raise BadRequest(
+                "hash refused", f"not this hash: {error}"
+            ) from None
+        kind = kind_of(kept)
+        return AccountSecrets(
+            kept, imported="" if kind == own_kind() else kind
+        )
+
     async def _secrets(
         self, address: str, password: str, scram: bool
     ) -> AccountSecrets:
         """Hash a new password, once the password rules are content."""
-        wrong = complaint(password, address)
+        wrong = await self._house.passwords.complaint(password, address)
         if wrong is not None:
             raise BadRequest("password refused", f"not this password: {wrong}")
         secret = Secret(password.encode())
@@ -61,13 +89,14 @@ class Accounts:
     async def account_add(
         self,
         address: str,
-        password: str,
+        password: str | None = None,
         quota_octets: int | None = None,
         scram: bool = False,
+        password_hash: str | None = None,
     ) -> Plain:
-        """Make an account."""
+        """Make an account; its password, or a hash of another server."""
         path = path_of(address)
-        secrets = await self._secrets(address, password, scram)
+        secrets = await self._proof(address, password, scram, password_hash)
         account = await self._directory.add_account(
             path, secrets, quota_octets=quota_octets
         )
@@ -85,11 +114,17 @@ class Accounts:
         return None
 
     async def account_password(
-        self, address: str, password: str, scram: bool = False
+        self,
+        address: str,
+        password: str | None = None,
+        scram: bool = False,
+        password_hash: str | None = None,
     ) -> Plain:
-        """Give an account another password."""
+        """Give an account another password, or a hash of one."""
         account = await self._account(address)
-        secrets = await self._secrets(address, password, scram)
+        secrets = await self._proof(address, password, scram, password_hash)
+        before = await self._directory.secrets(account.id)
+        secrets = evolve(secrets, app_passwords_only=before.app_passwords_only)
         await self._directory.set_secrets(account.id, secrets)
         return None
 

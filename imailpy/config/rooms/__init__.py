@@ -6,7 +6,13 @@ A reload makes them anew; `providers` hands them out.
 
 from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.delivery import delivery
-from imailpy.config.rooms.listeners import LISTENERS, imap, pop3, smtp
+from imailpy.config.rooms.listeners import (
+    LISTENERS,
+    imap,
+    pop3,
+    proxied,
+    smtp,
+)
 from imailpy.config.rooms.machine import dns, history, store, tls
 from imailpy.config.rooms.realm import realm
 
@@ -18,6 +24,7 @@ __all__ = [
     "history",
     "imap",
     "pop3",
+    "proxied",
     "realm",
     "smtp",
     "store",

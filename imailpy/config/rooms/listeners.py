@@ -10,7 +10,9 @@ from imailpy.config.rooms.units import MIB, MINUTE_S
 from imailpy.config.schema import BareLineEnds, Configuration, Service
 from imailpy.listeners.imap.settings import ImapSettings
 from imailpy.listeners.pop3.settings import Pop3Settings
+from imailpy.listeners.proxied import ProxySettings
 from imailpy.listeners.smtp.settings import SmtpSettings
+from imailpy.policy.networks import Networks
 from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
 
 
@@ -36,10 +38,24 @@ def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
             junk_commands=said.max_junk_commands,
         ),
         failures_most=said.failures,
+        recipient_delay_s=said.recipient_delay_ms / 1000,
+        vrfy_allowed=Networks.parse(said.vrfy_allowed),
+        expn_allowed=Networks.parse(said.expn_allowed),
+        xclient=Networks.parse(said.xclient),
+        xclient_login=said.xclient_login,
         stressed_s=configuration.stress.timeout_s,
         stressed_errors=configuration.stress.errors,
         least_rate=said.least_rate,
         grace_s=said.grace_s,
+    )
+
+
+def proxied(listener: Listener) -> ProxySettings:
+    """What a listener is told of proxies before it."""
+    return ProxySettings(
+        Networks.parse(listener.proxy),
+        listener.proxy_direct,
+        listener.proxy_header_s,
     )
 
 

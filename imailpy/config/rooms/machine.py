@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imailpy.config.fields import read_server
+from imailpy.config.listeners import listeners
 from imailpy.config.rooms.units import DAY_S, MIB
 from imailpy.config.schema import Configuration
 from imailpy.dns.settings import DnsSettings, Server
@@ -44,6 +45,15 @@ def tls(configuration: Configuration) -> TlsSettings:
         ),
         legacy=configuration.tls.legacy,
         trust_file=configuration.tls.trust_file or None,
+        client_ca_files=tuple(
+            sorted(
+                {
+                    each.tls_client_ca
+                    for each in listeners(configuration.listeners)
+                    if each.enabled and each.tls_client_ca
+                }
+            )
+        ),
     )
 
 

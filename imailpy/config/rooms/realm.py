@@ -19,6 +19,7 @@ from imailpy.policy.settings import (
     PolicySettings,
     RecipientRules,
     RelaySettings,
+    SendingLimits,
     SpoofSettings,
     SubmissionRules,
 )
@@ -126,6 +127,13 @@ def _policy(
         spoof=SpoofSettings(
             configuration.spoof.local_sender,
             lists.networks(configuration, "spoof", "exempt"),
+        ),
+        sending=SendingLimits(
+            configuration.sending.messages_a_day,
+            configuration.sending.recipients_a_day,
+            configuration.sending.first_time_recipients_a_day,
+            configuration.sending.burst,
+            configuration.sending.over,
         ),
         written=_written(configuration),
     )

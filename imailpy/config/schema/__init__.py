@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from imailpy.config.fields import section
 from imailpy.config.lines import LineMap
+from imailpy.config.schema.accounts import Sending
 from imailpy.config.schema.choices import (
     BareLineEnds,
     ListenerTls,
@@ -84,6 +85,7 @@ __all__ = [
     "RelayDomain",
     "Route",
     "Security",
+    "Sending",
     "Server",
     "Service",
     "SmartHost",
@@ -125,6 +127,7 @@ class Configuration:
     stress: Stress = section(Stress)
     login: Login = section(Login)
     submission: Submission = section(Submission)
+    sending: Sending = section(Sending)
     recipients: Recipients = section(Recipients)
     policy: Policy = section(Policy)
     delivery: Delivery = section(Delivery)

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from imailpy.config import fields as f
-from imailpy.config.fields import setting
+from imailpy.config.fields import FilePath, setting
 from imailpy.config.schema.choices import (
     ListenerTls,
     Service,
@@ -38,6 +38,12 @@ class ListenerTable:
         None,
     )
     auth: bool | None = setting("Whether users can sign in.", None)
+    tls_client_ca: FilePath | None = setting(
+        "Ask clients for a certificate signed by an authority in this PEM "
+        "file; who shows one may sign in by SASL EXTERNAL.",
+        None,
+        example="client-ca.pem",
+    )
     optional: bool | None = setting(
         "Whether the server starts without it when its port is taken.", None
     )
@@ -48,6 +54,22 @@ class ListenerTable:
         'Whether the relay policy "anyone" may hold here although others '
         "than this machine can reach it.",
         None,
+    )
+    proxy: tuple[str, ...] | None = setting(
+        "Proxies that must say for whom they connect, by the PROXY protocol "
+        "(version 1 or 2). Nobody else may connect then.",
+        None,
+        each=f.network,
+        example=("10.0.0.5",),
+    )
+    proxy_direct: bool | None = setting(
+        "Whether others than the proxies may connect, without a header.",
+        None,
+    )
+    proxy_header_s: float | None = setting(
+        "How long a proxy may take to send its header; 10 unless said.",
+        None,
+        check=f.within(1, 60),
     )
 
 

@@ -63,6 +63,34 @@ class Smtp:
         50,
         check=f.within(10, 1000),
     )
+    recipient_delay_ms: int = setting(
+        "The answer to each recipient of a client that has not signed in "
+        "comes so much later; 0: at once.",
+        0,
+        check=f.within(0, 60_000),
+    )
+    vrfy_allowed: tuple[str, ...] = setting(
+        "Clients that VRFY tells whether an address exists; all others hear "
+        "252.",
+        (),
+        each=f.network,
+        example=("192.0.2.10",),
+    )
+    expn_allowed: tuple[str, ...] = setting(
+        "Clients that EXPN tells where an alias leads; all others hear 502.",
+        (),
+        each=f.network,
+        example=("192.0.2.10",),
+    )
+    xclient: tuple[str, ...] = setting(
+        "Servers before this one whose XCLIENT tells who the client is.",
+        (),
+        each=f.network,
+        example=("10.0.0.5",),
+    )
+    xclient_login: bool = setting(
+        "Whether their word counts for who has signed in, too.", False
+    )
 
 
 @frozen

@@ -14,12 +14,12 @@ from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.store import IStore
 from imailpy.interfaces.tls import ITls
 from imailpy.interfaces.world import IWorld
+from imailpy.listeners.factory import client_at
 from imailpy.listeners.imap.answering import Shared
 from imailpy.listeners.imap.protocol import ImapConnection
 from imailpy.listeners.imap.recent import Recent
 from imailpy.listeners.imap.settings import ImapSettings
 from imailpy.mail import Client
-from imailpy.mail.facts import canonical_address
 from imailpy.protocol.imap.capabilities import Options
 from imailpy.protocol.imap.session import ServerSession
 from imailpy.protocol.sasl import offered
@@ -100,11 +100,5 @@ class ImapFactory(Factory):
         return stopped
 
     def _client(self, addr: Any) -> Client:
-        host = getattr(addr, "host", None)
-        return Client(
-            address=canonical_address(host) if host else "",
-            port=getattr(addr, "port", 0),
-            listener=self._listener,
-            service="imap",
-            session_id=self.shared.world.random.token(),
-        )
+        token = self.shared.world.random.token()
+        return client_at(addr, self._listener, "imap", token)

@@ -32,7 +32,7 @@ def _begins(session: SmtpConnection, _: events.DataBegins) -> None:
     transaction = Transaction(
         delivery_id=delivery_id,
         client=session.gate.client,
-        helo=engine.hello.name if engine.hello is not None else "",
+        helo=session.helo,
         protocol=engine.protocol,
         envelope=engine.envelope,
         tls=session.tls_text,

@@ -11,7 +11,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -24,16 +26,15 @@ from imailpy.interfaces.world import IWorld
 from imailpy.listeners.connection import Connection
 from imailpy.listeners.login import SignIn
 from imailpy.listeners.noticing import first_octets, tell
-from imailpy.listeners.smtp import message, sign_in
+from imailpy.listeners.smtp import message, sign_in, verify, xclient
 from imailpy.listeners.smtp.settings import SmtpSettings
 from imailpy.mail import Decision, Reply, Sign
 from imailpy.protocol.smtp import events
-from imailpy.protocol.smtp.options import SessionOptions
+from imailpy.protocol.smtp.options import Flavour, SessionOptions
 from imailpy.protocol.smtp.session import ServerSession
 
 _SENDER_OK = Reply(250, "OK", "2.1.0")
 _RECIPIENT_OK = Reply(250, "OK", "2.1.5")
-_CANNOT_VERIFY = Reply(252, "Send some mail, I'll try my best", "2.0.0")
 _READY_FOR_TLS = Reply(220, "Ready to start TLS", "2.0.0")
 _NO_TLS = Reply(454, "TLS not available due to temporary reason", "4.7.0")
 _TIMEOUT = Reply(421, "Timeout, closing connection", "4.4.2")
@@ -73,6 +74,9 @@ class SmtpConnection(Connection):
         failures: Logins that were refused.
         welcomed: Whether it was greeted.
         tls_text: Protocol and cipher, None without TLS.
+        peer: Address that the connection comes from: of the client, or of
+            whoever may tell who the client is.
+        told_helo: What such a peer's client said as its hello.
         octets: Of the message that is arriving.
         began_at: When it began, `monotonic`.
     """
@@ -92,6 +96,9 @@ class SmtpConnection(Connection):
         self.failures = 0
         self.tls_text: str | None = None
         self.welcomed = False
+        self.peer = gate.client.address
+        self.told_helo: str | None = None
+        self._putting_off: Deferred[None] | None = None
         self.octets = 0
         self.began_at = 0.0
         # How soon it hears that there is stress now; not all in one turn.
@@ -112,6 +119,8 @@ class SmtpConnection(Connection):
                 auth_required=settings.submission,
                 line_ends=settings.mends,
                 refuse_early_talk=settings.refuse_early_talk,
+                expn=self.peer in settings.expn_allowed,
+                xclient=self.peer in settings.xclient,
                 limits=limits,
             )
         )
@@ -209,6 +218,38 @@ class SmtpConnection(Connection):
             **facts,
         )
 
+    @property
+    def helo(self) -> str:
+        """What the client said as its hello."""
+        hello = self.engine.hello
+        return self.told_helo or (hello.name if hello is not None else "")
+
+    def greeting(self) -> Reply:
+        """Our first word to a client that may come in."""
+        text = f"{self.shared.host_name} {self.settings.hello}"
+        return Reply(220, text.rstrip())
+
+    async def put_off_answer(self) -> None:
+        """Let a stranger wait for the answer to RCPT; nobody else waits."""
+        delay_s = self.settings.recipient_delay_s
+        if not delay_s or self.gate.avatar is not None or self.lost:
+            return
+        if self.settings.flavour is Flavour.LMTP:
+            return
+        waiting = self._putting_off = Deferred()
+        call = self.world.clock.call_later(delay_s, self._put_off_enough)
+        await waiting
+        call.cancel()
+
+    def _put_off_enough(self) -> None:
+        waiting, self._putting_off = self._putting_off, None
+        if waiting is not None:
+            waiting.callback(None)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._put_off_enough()
+
     def shut_down(self) -> None:
         """The server stops."""
         self.engine.part(_STOPPING)
@@ -255,14 +296,13 @@ async def _connected(session: SmtpConnection, _: events.Connected) -> None:
         session.engine.answer(_refusal(decision))
         return
     session.welcomed = True
-    text = f"{session.shared.host_name} {session.settings.hello}"
-    session.engine.answer(Reply(220, text.rstrip()))
+    session.engine.answer(session.greeting())
 
 
 async def _hello(session: SmtpConnection, event: events.Hello) -> None:
     if session.engine.tls:
         session.secure("TLS")
-    decision = await session.gate.hello(event.name)
+    decision = await session.gate.hello(session.told_helo or event.name)
     session.engine.answer(
         _refusal(decision)
         if decision.refuses
@@ -279,6 +319,7 @@ async def _mail(session: SmtpConnection, event: events.Mail) -> None:
 
 async def _rcpt(session: SmtpConnection, event: events.Rcpt) -> None:
     decision = await session.gate.rcpt(event.recipient)
+    await session.put_off_answer()
     session.engine.answer(
         _refusal(decision) if decision.refuses else _RECIPIENT_OK
     )
@@ -291,11 +332,6 @@ def _starttls(session: SmtpConnection, _: events.StartTls) -> None:
         return
     session.engine.answer(_READY_FOR_TLS)
     session.start_tls(tls)
-
-
-def _verify(session: SmtpConnection, _: events.Verify) -> None:
-    # Whether somebody exists is told to nobody [RFC5321 7.3].
-    session.engine.answer(_CANNOT_VERIFY)
 
 
 def _reset(session: SmtpConnection, _: events.Reset) -> None:
@@ -320,10 +356,11 @@ EXECUTORS: dict[type, Callable[..., Coroutine[Any, Any, None] | None]] = {
     events.Mail: _mail,
     events.Rcpt: _rcpt,
     events.StartTls: _starttls,
-    events.Verify: _verify,
     events.Reset: _reset,
     events.Quit: _quit,
     events.Offence: _offence,
     **message.EXECUTORS,
     **sign_in.EXECUTORS,
+    **verify.EXECUTORS,
+    **xclient.EXECUTORS,
 }

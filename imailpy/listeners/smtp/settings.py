@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from imailpy.policy.networks import NOWHERE, Networks
 from imailpy.protocol.smtp.options import Flavour, Limits, LineEnds
 
 # IMail's limit for a hello message, kept.
@@ -36,6 +37,12 @@ class SmtpSettings:
         refuse_early_talk: Send away who speaks before the greeting.
         limits: Of the engine.
         failures_most: Refused logins before the connection is closed.
+        recipient_delay_s: The answer to RCPT of somebody who has not signed
+            in comes so much later.
+        vrfy_allowed: Clients that VRFY tells the truth.
+        expn_allowed: Clients that EXPN tells where an alias leads.
+        xclient: Peers whose XCLIENT tells who the client is.
+        xclient_login: Their word on who has signed in counts, too.
         handshake_s: For a TLS handshake.
         command_s: For the next command; at least 300 [RFC5321 4.5.3.2.7].
         data_s: For the next piece of a message.
@@ -55,6 +62,11 @@ class SmtpSettings:
     refuse_early_talk: bool = False
     limits: Limits = Limits()
     failures_most: int = 5
+    recipient_delay_s: float = 0.0
+    vrfy_allowed: Networks = NOWHERE
+    expn_allowed: Networks = NOWHERE
+    xclient: Networks = NOWHERE
+    xclient_login: bool = False
     handshake_s: float = 30.0
     command_s: float = 300.0
     data_s: float = 600.0

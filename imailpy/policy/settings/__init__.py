@@ -27,6 +27,7 @@ from imailpy.policy.settings.relay import (
     RelayPolicy,
     RelaySettings,
 )
+from imailpy.policy.settings.sending import OverLimit, SendingLimits
 from imailpy.policy.settings.spoof import LocalSender, SpoofSettings
 from imailpy.policy.settings.submission import SubmissionRules
 
@@ -41,12 +42,14 @@ __all__ = [
     "HelloRules",
     "LocalSender",
     "OnwardDomain",
+    "OverLimit",
     "OverQuota",
     "PolicySettings",
     "RecipientCheck",
     "RecipientRules",
     "RelayPolicy",
     "RelaySettings",
+    "SendingLimits",
     "SpoofSettings",
     "SubmissionRules",
 ]
@@ -68,6 +71,7 @@ class PolicySettings:
     submission: SubmissionRules = field(factory=SubmissionRules)
     recipients: RecipientRules = field(factory=RecipientRules)
     spoof: SpoofSettings = field(factory=SpoofSettings)
+    sending: SendingLimits = field(factory=SendingLimits)
     access: AccessRules = field(factory=AccessRules)
     harvest: HarvestRules = field(factory=HarvestRules)
     written: Mapping[str, str] = field(factory=dict, eq=False, repr=False)

@@ -18,6 +18,7 @@ from imailpy.protocol.sasl.prepare import Unpreparable, prepared
 from imailpy.protocol.sasl.scram import make_secret
 from imailpy.protocol.sasl.steps import (
     Challenge,
+    CheckExternal,
     CheckPassword,
     Exchange,
     Failed,
@@ -28,6 +29,7 @@ from imailpy.protocol.sasl.steps import (
 
 __all__ = [
     "Challenge",
+    "CheckExternal",
     "CheckPassword",
     "ClientExchange",
     "Exchange",

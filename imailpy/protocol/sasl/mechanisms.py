@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imailpy.protocol.sasl.external import NAME as EXTERNAL
+from imailpy.protocol.sasl.external import External
 from imailpy.protocol.sasl.password import Login, Plain
 from imailpy.protocol.sasl.scram import PLAIN_NAME, PLUS_NAME
 from imailpy.protocol.sasl.scram_server import Scram
@@ -9,7 +11,12 @@ from imailpy.protocol.sasl.steps import Exchange
 
 
 def offered(
-    tls: bool, plaintext_auth: bool, scram: bool, binding: bool
+    tls: bool,
+    plaintext_auth: bool,
+    scram: bool,
+    binding: bool,
+    *,
+    external: bool = False,
 ) -> tuple[str, ...]:
     """
     Name the mechanisms of a connection, the strongest first.
@@ -22,10 +29,13 @@ def offered(
         plaintext_auth: Signing in without TLS is allowed here.
         scram: The accounts have secrets for it.
         binding: The connection has a channel to bind to (TLS 1.3).
+        external: The client has shown a certificate that was verified.
     """
     if not (tls or plaintext_auth):
         return ()
     names = []
+    if external and tls:
+        names.append(EXTERNAL)
     if scram and tls and binding:
         names.append(PLUS_NAME)
     if scram:
@@ -52,6 +62,8 @@ def server(
         return Plain()
     if mechanism == "LOGIN":
         return Login()
+    if mechanism == EXTERNAL:
+        return External()
     if mechanism in (PLAIN_NAME, PLUS_NAME):
         return Scram(nonce, binding, mechanism == PLUS_NAME)
     raise ValueError(f"unknown mechanism {mechanism}")

@@ -2,9 +2,9 @@
 What a server's side of an exchange says, one step at a time.
 
 `start` once, then `respond` to what the client answers to each `Challenge`.
-`FindSecret` waits for `secret`. `CheckPassword`, `Proven` and `Failed` end
-the exchange: whatever comes after them is `Failed` again, so a proof can
-never be shown twice [SECURITY B9.6].
+`FindSecret` waits for `secret`. `CheckPassword`, `CheckExternal`, `Proven`
+and `Failed` end the exchange: whatever comes after them is `Failed` again, so
+a proof can never be shown twice [SECURITY B9.6].
 """
 
 from __future__ import annotations
@@ -36,6 +36,18 @@ class CheckPassword:
     """Name and password are complete: have them checked. The end."""
 
     credentials: PasswordCredentials
+
+
+@frozen
+class CheckExternal:
+    """
+    Whoever the channel says it is wants to come in. The end.
+
+    Attributes:
+        authzid: Whom to act as; empty: whom the channel names.
+    """
+
+    authzid: str
 
 
 @frozen
@@ -81,7 +93,7 @@ class Failed:
     authcid: str = ""
 
 
-Step = Challenge | CheckPassword | FindSecret | Proven | Failed
+Step = Challenge | CheckPassword | CheckExternal | FindSecret | Proven | Failed
 
 ENDED = Failed("the exchange is over")
 

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from imailpy.protocol.smtp.events import Hello, Mail, Rcpt, Verify
+from imailpy.protocol.smtp.events import (
+    Expand,
+    Hello,
+    Mail,
+    Rcpt,
+    Verify,
+    XClient,
+)
 
 
 @frozen
 class Simple:
-    """DATA, RSET, NOOP, HELP, EXPN, QUIT, STARTTLS: the verb says it all."""
+    """DATA, RSET, NOOP, HELP, QUIT, STARTTLS: the verb says it all."""
 
     verb: str
 
@@ -33,4 +40,6 @@ class Auth:
     initial: str | None
 
 
-Command = Hello | Mail | Rcpt | Verify | Simple | Bdat | Auth
+Command = (
+    Hello | Mail | Rcpt | Verify | Expand | XClient | Simple | Bdat | Auth
+)

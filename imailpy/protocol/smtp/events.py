@@ -137,6 +137,37 @@ class Verify:
 
 
 @frozen
+class Expand:
+    """EXPN [RFC5321 3.5.2], where it is offered."""
+
+    argument: str
+
+
+@frozen
+class XClient:
+    """
+    XCLIENT, from a peer whose word about its client counts.
+
+    Answer with a 220, as if the client had just connected, or with the
+    refusal that it would have got then; both begin the session anew.
+
+    Attributes:
+        attributes: (name in capitals, value); a value that the peer does
+            not have is None.
+    """
+
+    attributes: tuple[tuple[str, str | None], ...]
+
+    def get(self, name: str) -> str | None:
+        """Give a value; None when it was not said, or is not known."""
+        return dict(self.attributes).get(name)
+
+    def said(self, name: str) -> bool:
+        """Whether it was said, if only that it is not known."""
+        return name in dict(self.attributes)
+
+
+@frozen
 class Reset:
     """
     The transaction is over and there was no message: RSET, a new EHLO, a
@@ -177,6 +208,8 @@ Event = (
     | AuthenticateResponse
     | StartTls
     | Verify
+    | Expand
+    | XClient
     | Reset
     | Quit
     | Offence

@@ -16,8 +16,9 @@ from imailpy.errors import PeerError
 from imailpy.mail import NULL_PATH, MailParameters, Path, Recipient
 from imailpy.protocol.smtp import replies
 from imailpy.protocol.smtp.commands import Auth, Bdat, Command, Simple
-from imailpy.protocol.smtp.events import Hello, Mail, Rcpt, Verify
+from imailpy.protocol.smtp.events import Expand, Hello, Mail, Rcpt, Verify
 from imailpy.protocol.smtp.replies import refuse
+from imailpy.protocol.smtp.xclient import read_xclient
 from imailpy.protocol.smtp.xtext import decode_utf8_address, decode_xtext
 
 # A space before the path is wrong, but enough clients send one that
@@ -330,6 +331,10 @@ def _any(verb: str, argument: str) -> Simple:
     return Simple(verb)
 
 
+def _expand(verb: str, argument: str) -> Expand:
+    return Expand(argument)
+
+
 READERS: dict[str, Callable[[str, str], Command]] = {
     "EHLO": _hello,
     "HELO": _hello,
@@ -343,7 +348,8 @@ READERS: dict[str, Callable[[str, str], Command]] = {
     "QUIT": _bare,
     "HELP": _any,
     "VRFY": _verify,
-    "EXPN": _any,
+    "EXPN": _expand,
+    "XCLIENT": read_xclient,
     "STARTTLS": _bare,
     "AUTH": _auth,
 }

@@ -10,6 +10,7 @@ from imailpy.protocol.smtp import events, replies
 from imailpy.protocol.smtp.commands import Simple
 from imailpy.protocol.smtp.conversation import Conversation
 from imailpy.protocol.smtp.state import State
+from imailpy.protocol.smtp.xclient import NAMES
 
 
 class Introducing(Conversation):
@@ -84,8 +85,28 @@ class Introducing(Conversation):
         mechanisms = options.mechanisms(self.tls)
         if mechanisms and not self.authenticated:
             lines.append(f"AUTH {' '.join(mechanisms)}")
+        if options.xclient:
+            lines.append(f"XCLIENT {' '.join(NAMES)}")
+        if options.expn:
+            lines.append("EXPN")
         lines.append("HELP")
         return lines
+
+    # XCLIENT
+
+    def _on_xclient(self, xclient: events.XClient) -> events.Event:
+        return self._ask(xclient, self._xclient_answered)
+
+    def _xclient_answered(self, reply: Reply) -> None:
+        """Begin anew: what was said before was said by somebody else."""
+        self._say(Reply(reply.code, reply.text))
+        self.authenticated = False
+        self.hello = None
+        self.state = State.CONNECTED if reply.positive else State.REFUSED
+
+    def vouched(self) -> None:
+        """The peer's word that its client has signed in counts."""
+        self.authenticated = True
 
     # STARTTLS
 

@@ -86,6 +86,8 @@ class SessionOptions:
         refuse_early_talk: A client that speaks before it was greeted gets
             a 554, and the connection is closed.
         limits: How much of everything.
+        expn: Whether EXPN is answered.
+        xclient: Whether the peer may tell who its client is.
     """
 
     host_name: str = field(validator=_host_name)
@@ -98,6 +100,8 @@ class SessionOptions:
     line_ends: LineEnds = LineEnds.REJECT
     refuse_early_talk: bool = False
     limits: Limits = Limits()
+    expn: bool = False
+    xclient: bool = False
 
     @property
     def lmtp(self) -> bool:

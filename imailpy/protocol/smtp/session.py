@@ -205,6 +205,10 @@ class ServerSession(Introducing, Receiving, SigningIn):
         try:
             verb, argument = split_verb(line)
         except PeerError as error:
+            if line == b"\0":
+                # The third line of a PROXY header of version 2.
+                self._offence("http")
+                raise PeerError(replies.NOT_HTTP) from None
             raise self._bare_line_end(error) from None
         if verb == "BDAT" and self.state is not State.REFUSED:
             return self._bdat(parse_command(verb, argument))  # type: ignore[arg-type]
@@ -217,6 +221,9 @@ class ServerSession(Introducing, Receiving, SigningIn):
                 self._offence("junk")
                 self._say(replies.TOO_MANY_COMMANDS)
                 return None
+            if verb == "XCLIENT" and not self.options.xclient:
+                # Whatever it says.
+                raise PeerError(replies.NO_XCLIENT)
         command = parse_command(verb, argument)
         if not (verb != "RCPT" or argument.isascii() or self._utf8):
             raise PeerError(replies.NEED_SMTPUTF8)
@@ -325,8 +332,10 @@ class ServerSession(Introducing, Receiving, SigningIn):
     def _on_help(self, _: Simple) -> None:
         self._say(replies.HELP)
 
-    def _on_expn(self, _: Simple) -> None:
-        raise PeerError(replies.NOT_OFFERED)
+    def _on_expn(self, expand: events.Expand) -> events.Event:
+        if not self.options.expn:
+            raise PeerError(replies.NOT_OFFERED)
+        return self._ask(expand, self._say)
 
     _HANDLERS: dict[str, Callable[[Any, Any], events.Event | None]] = {
         "EHLO": Introducing._on_hello,
@@ -342,5 +351,6 @@ class ServerSession(Introducing, Receiving, SigningIn):
         "VRFY": _on_verify,
         "EXPN": _on_expn,
         "STARTTLS": Introducing._on_starttls,
+        "XCLIENT": Introducing._on_xclient,
         "AUTH": SigningIn._auth,
     }

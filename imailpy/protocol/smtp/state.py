@@ -44,6 +44,8 @@ TRANSITIONS: dict[tuple[State, str], State] = {
     (State.RECIPIENT_GIVEN, "RSET"): State.GREETED,
     (State.CHUNKS, "RSET"): State.GREETED,
     (State.GREETED, "STARTTLS"): State.CONNECTED,
+    (State.CONNECTED, "XCLIENT"): State.CONNECTED,
+    (State.GREETED, "XCLIENT"): State.CONNECTED,
     (State.GREETED, "AUTH"): State.GREETED,
     (State.GREETED, "MAIL"): State.SENDER_GIVEN,
     (State.SENDER_GIVEN, "RCPT"): State.RECIPIENT_GIVEN,

@@ -17,10 +17,11 @@ from imailpy.interfaces.directory import (
 )
 from imailpy.interfaces.world import IRandom
 from imailpy.mail import Path
+from imailpy.store.memory.keys import MemoryKeys
 
 
 @implementer(IDirectory)
-class MemoryDirectory:
+class MemoryDirectory(MemoryKeys):
     """
     What an operator has set up.
 
@@ -35,6 +36,7 @@ class MemoryDirectory:
         made: Callable[[str], None],
         removed: Callable[[str], None],
     ) -> None:
+        super().__init__()
         self._random = random
         self._made = made
         self._removed = removed
@@ -147,6 +149,7 @@ class MemoryDirectory:
         del self._accounts[account_id]
         del self._secrets[account_id]
         del self._addresses[account.address.folded]
+        self._forget(account_id)
         self.version += 1
         self._removed(account_id)
 

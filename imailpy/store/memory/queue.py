@@ -61,7 +61,9 @@ class MemoryQueue:
                 reverse_path=acceptance.reverse_path,
                 forward_path=recipient.forward_path,
                 route=recipient.route,
-                state=QueueState.READY,
+                state=(
+                    QueueState.HELD if recipient.held else QueueState.READY
+                ),
                 received_at=acceptance.received_at,
                 next_try=recipient.next_try,
                 tries=0,

@@ -18,6 +18,7 @@ from imailpy.store.memory.account import Mail, MemoryAccountMail
 from imailpy.store.memory.bans import MemoryBans
 from imailpy.store.memory.directory import MemoryDirectory
 from imailpy.store.memory.queue import MemoryQueue
+from imailpy.store.memory.sending import MemorySending
 from imailpy.store.memory.spool import MemorySpool
 from imailpy.store.names import FIRST_MAILBOXES, canonical_name
 from imailpy.store.settings import StoreSettings
@@ -52,6 +53,7 @@ class MemoryStore:
         )
         self.queue = MemoryQueue(self._accept)
         self.spool = MemorySpool()
+        self.sending = MemorySending(lambda account: account in self._mail)
         self.bans = MemoryBans()
         self._mail: dict[str, Mail] = {}
         self._delivered: dict[tuple[str, str], int] = {}
@@ -116,6 +118,7 @@ class MemoryStore:
 
     def _removed(self, account_id: str) -> None:
         mail = self._mail.pop(account_id)
+        self.sending.forget(account_id)
         for name in sorted(mail.boxes, reverse=True):
             if name != "INBOX":
                 mail.delete(name)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from imailpy.store.sqlite.writer import Tx
 
 READY = 0
+HELD = 2
 
 
 def accept(
@@ -180,7 +181,7 @@ def _queue(tx: Tx, acceptance: Acceptance, keeping: Keeping) -> None:
                 recipient.orcpt or "",
                 " ".join(sorted(recipient.notify)),
                 recipient.route,
-                READY,
+                HELD if recipient.held else READY,
                 recipient.next_try,
             ),
         )

@@ -12,11 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import apsw
 from zope.interface import implementer
 
 from imailpy.errors import (
-    DirectoryUnavailable,
     ObjectExists,
     ObjectNotFound,
 )
@@ -29,6 +27,7 @@ from imailpy.interfaces.directory import (
 )
 from imailpy.mail import Path, ScramSecret, Secret
 from imailpy.store.sqlite import mail_jobs
+from imailpy.store.sqlite.keys import SqliteKeys, check_account
 
 if TYPE_CHECKING:
     from imailpy.store.sqlite.store import SqliteStore
@@ -44,20 +43,14 @@ _MOST_KNOWN = 8_192
 
 
 @implementer(IDirectory)
-class SqliteDirectory:
+class SqliteDirectory(SqliteKeys):
     """Looks up in the reactor thread, changes through the writer."""
 
     def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+        super().__init__(store)
         # (kind, name) -> what was found.
         self._known: dict[tuple[str, str], Any] = {}
         self.version = 0
-
-    def _read(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
-        try:
-            return self._store.reader.execute(sql, bindings).fetchall()
-        except apsw.Error as error:
-            raise DirectoryUnavailable(f"directory: {error!r}") from error
 
     async def _write(
         self, run: Callable[[Tx, Job], Any], grows: bool = True
@@ -131,18 +124,19 @@ class SqliteDirectory:
 
     async def secrets(self, account_id: str) -> AccountSecrets:
         rows = self._read(
-            "SELECT password_hash, scram_salt, scram_iterations,"
-            " scram_stored_key, scram_server_key FROM credentials"
-            " WHERE account = ?",
+            "SELECT password_hash, app_passwords_only, imported,"
+            " scram_salt, scram_iterations, scram_stored_key,"
+            " scram_server_key FROM credentials WHERE account = ?",
             (account_id,),
         )
         if not rows:
             return AccountSecrets()
-        password_hash, salt, iterations, stored, server = rows[0]
-        if salt is None:
-            return AccountSecrets(password_hash)
-        scram = ScramSecret(salt, iterations, Secret(stored), Secret(server))
-        return AccountSecrets(password_hash, scram)
+        password_hash, only, imported, salt, iterations, *keys = rows[0]
+        scram = None
+        if salt is not None:
+            stored, server = (Secret(key) for key in keys)
+            scram = ScramSecret(salt, iterations, stored, server)
+        return AccountSecrets(password_hash, scram, bool(only), imported)
 
     async def server_key(self, name: str) -> bytes:
         known: bytes | None = self._known.get(("key", name))
@@ -277,14 +271,14 @@ class SqliteDirectory:
         self, account_id: str, secrets: AccountSecrets
     ) -> None:
         def run(tx: Tx, job: Job) -> None:
-            _check_account(tx, account_id)
+            check_account(tx, account_id)
             _set_secrets(tx, account_id, secrets)
 
         await self._write(run, grows=False)
 
     async def remove_account(self, account_id: str) -> None:
         def run(tx: Tx, job: Job) -> None:
-            _check_account(tx, account_id)
+            check_account(tx, account_id)
             mail_jobs.remove_account(tx, account_id)
             tx.execute(
                 "DELETE FROM addresses WHERE account = ?", (account_id,)
@@ -354,13 +348,6 @@ def _check_new(tx: Tx, path: Path) -> None:
         raise ObjectExists(f"address {path}")
 
 
-def _check_account(tx: Tx, account_id: str) -> None:
-    if not tx.execute(
-        "SELECT 1 FROM accounts WHERE id = ?", (account_id,)
-    ).get:
-        raise ObjectNotFound(f"account {account_id}")
-
-
 def _add_address(tx: Tx, path: Path, account_id: str | None) -> None:
     tx.execute(
         "INSERT INTO addresses (folded, local_part, domain, account)"
@@ -381,7 +368,14 @@ def _set_secrets(tx: Tx, account_id: str, secrets: AccountSecrets) -> None:
         )
     tx.execute(
         "INSERT OR REPLACE INTO credentials (account, password_hash,"
-        " scram_salt, scram_iterations, scram_stored_key, scram_server_key)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (account_id, secrets.password_hash, *parts),
+        " app_passwords_only, imported, scram_salt, scram_iterations,"
+        " scram_stored_key, scram_server_key)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            account_id,
+            secrets.password_hash,
+            int(secrets.app_passwords_only),
+            secrets.imported,
+            *parts,
+        ),
     )

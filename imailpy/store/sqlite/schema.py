@@ -261,6 +261,81 @@ CREATE TABLE facts (
 ) WITHOUT ROWID;
 """
 
+_SENDING = """
+CREATE TABLE sending_limits (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    messages INTEGER,
+    recipients INTEGER,
+    first_time INTEGER,
+    burst INTEGER,
+    hold INTEGER
+) WITHOUT ROWID;
+CREATE TABLE sending_use (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    hour INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    recipients INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    PRIMARY KEY (account, hour)
+) WITHOUT ROWID;
+CREATE TABLE sending_alerts (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE sending_known (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    mark BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (account, mark)
+) WITHOUT ROWID;
+CREATE INDEX sending_known_order ON sending_known (account, number);
+"""
+
+# How somebody signs in beside a password, and whom an account speaks for.
+_KEYS = """
+ALTER TABLE credentials
+    ADD COLUMN app_passwords_only INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE credentials ADD COLUMN imported TEXT NOT NULL DEFAULT '';
+CREATE INDEX credentials_imported ON credentials (imported)
+    WHERE imported != '';
+CREATE TABLE grants (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    sender TEXT NOT NULL,
+    PRIMARY KEY (account, sender)
+) WITHOUT ROWID;
+CREATE TABLE app_passwords (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    note TEXT NOT NULL,
+    services TEXT NOT NULL,
+    networks TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    used_at REAL,
+    PRIMARY KEY (account, id)
+) WITHOUT ROWID;
+CREATE TABLE second_factors (
+    account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    secret BLOB NOT NULL,
+    confirmed INTEGER NOT NULL,
+    last_step INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE recovery_codes (
+    account TEXT NOT NULL
+        REFERENCES second_factors (account) ON DELETE CASCADE,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (account, digest)
+) WITHOUT ROWID;
+CREATE TABLE certificates (
+    fingerprint TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    note TEXT NOT NULL,
+    added_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX certificates_by_account ON certificates (account);
+"""
+
 _BANS = """
 CREATE TABLE bans (
     network TEXT PRIMARY KEY,
@@ -277,6 +352,8 @@ CREATE TABLE bans (
 STEPS: tuple[tuple[int, str], ...] = (
     (1, _DIRECTORY + _SPOOL + _ACCOUNT),
     (2, _BANS),
+    (3, _SENDING),
+    (4, _KEYS),
 )
 
 

@@ -51,6 +51,7 @@ from imailpy.store.sqlite.queue import SqliteQueue
 from imailpy.store.sqlite.reading import SegmentBody
 from imailpy.store.sqlite.schema import upgrade
 from imailpy.store.sqlite.segments import Place, Segments
+from imailpy.store.sqlite.sending import SqliteSending
 from imailpy.store.sqlite.upkeep import Upkeep
 from imailpy.store.sqlite.writer import GROUP_JOBS, Done, Job, Tx, Writer
 
@@ -151,6 +152,7 @@ class SqliteStore:
         )
         self.directory = SqliteDirectory(self)
         self.queue = SqliteQueue(self)
+        self.sending = SqliteSending(self)
         self.bans = SqliteBans(self)
         self._boxes: WeakValueDictionary[int, SqliteMailbox] = (
             WeakValueDictionary()

@@ -127,6 +127,9 @@ class FakeTls:
     def server(self, alpn: str) -> str:
         return f"context for {alpn}"
 
+    def client_certificate(self, transport: Any) -> None:
+        return None
+
     def exporter(self, transport: Any) -> bytes | None:
         return None
 

@@ -57,6 +57,12 @@ class FakeTls:
     def client(self, host_name: str, *, verify: bool) -> str:
         return "a context"
 
+    def client_certificate(self, transport: Any) -> None:
+        return None
+
+    def asking(self, client_ca: str) -> FakeTls:
+        return self
+
     def exporter(self, transport: Any) -> bytes | None:
         return None
 

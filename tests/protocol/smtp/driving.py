@@ -22,6 +22,8 @@ GRANTED: dict[type, Reply] = {
     events.DataBegins: Reply(354, "Go ahead"),
     events.EndOfBody: Reply(250, "Taken", "2.0.0"),
     events.Verify: Reply(252, "Cannot say", "2.0.0"),
+    events.Expand: Reply(250, "<a@local.test>", "2.1.5"),
+    events.XClient: Reply(220, "mx.test ESMTP"),
     events.StartTls: Reply(220, "Ready", "2.0.0"),
     events.Authenticate: Reply(235, "Welcome", "2.7.0"),
     events.AuthenticateResponse: Reply(235, "Welcome", "2.7.0"),

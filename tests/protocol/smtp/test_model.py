@@ -204,7 +204,7 @@ class Duel(RuleBasedStateMachine):
     @rule(
         line=st.sampled_from(
             [("NOOP", 250), ("HELP", 214), ("VRFY x", 252), ("EXPN x", 502),
-             ("NOSUCH", 500), ("", 500), ("XCLIENT A=1", 500),
+             ("NOSUCH", 500), ("", 500), ("XFORWARD A=1", 500),
              ("RSET now", 501), ("NOOP \x01", 501), ("TURN", 500)]
         )
     )  # fmt: skip
