@@ -508,7 +508,9 @@ class LdapTests(TestCase):
         self.assertNotIn("away@other.test", self.directory.entries)
 
     async def test_rehearsal(self) -> None:
-        """An operator is told what a login would do, and no secrets."""
+        """An operator is told what a login would do, and no secrets; what
+        was right a moment ago is asked for again."""
+        await self.show("carl@local.test", "carl has a secret")
         steps = await self.checkers.rehearse(
             PasswordCredentials(
                 "carl@local.test", Secret(b"carl has a secret")
