@@ -90,6 +90,7 @@ def _add_groups() -> None:
         configs,
         domains,
         explaining,
+        logins,
         policies,
         queues,
         server,
@@ -104,6 +105,7 @@ def _add_groups() -> None:
         domains,
         queues,
         explaining,
+        logins,
         server,
         policies,
     ):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
-from imailpy.config import relaying
+from imailpy.config import elsewhere, relaying
 from imailpy.config.fields import domain
 from imailpy.config.lines import KeyPath
 from imailpy.config.listeners import USUAL, Listener, listeners
@@ -241,4 +241,7 @@ CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (frozenset({"listeners"}), listener_ports),
     (frozenset({"listeners", "tls"}), certificates),
     (frozenset({"delivery"}), next_hops),
+    (frozenset({"oidc"}), elsewhere.oidc),
+    (frozenset({"ldap"}), elsewhere.ldap),
+    (frozenset({"ldap", "relay"}), elsewhere.relay_domains),
 )

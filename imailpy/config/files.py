@@ -73,6 +73,14 @@ def read_password(path: str, disk: IDisk) -> Secret:
     return Secret(octets.partition(b"\n")[0].rstrip(b"\r"))
 
 
+# (section, key, whether it holds a secret)
+_ELSEWHERE = (
+    ("oidc", "jwks_file", False),
+    ("oidc", "client_secret_file", True),
+    ("ldap", "bind_password_file", True),
+)
+
+
 def _named_files(
     configuration: Configuration, disk: IDisk
 ) -> Iterator[tuple[KeyPath, str]]:
@@ -83,6 +91,10 @@ def _named_files(
     trust_file = configuration.tls.trust_file
     if trust_file:
         yield from _file(("tls", "trust_file"), trust_file, disk, False)
+    for section, key, secret in _ELSEWHERE:
+        named = getattr(getattr(configuration, section), key)
+        if named:
+            yield from _file((section, key), named, disk, secret)
     for service, access in configuration.access.items():
         if access.file:
             yield from _access_file(("access", service, "file"), access, disk)

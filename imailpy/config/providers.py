@@ -22,7 +22,9 @@ from imailpy.dns.settings import DnsSettings
 from imailpy.history.settings import HistorySettings
 from imailpy.interfaces.world import IDisk
 from imailpy.listeners.proxied import ProxySettings
+from imailpy.realm.ldap.settings import LdapSettings
 from imailpy.realm.settings import RealmSettings
+from imailpy.realm.tokens.settings import TokenSettings
 from imailpy.store.settings import StoreSettings
 from imailpy.tls.settings import TlsSettings
 
@@ -46,6 +48,8 @@ class Providers:
         self.delivery = Settings(made.delivery)
         self.dns = Settings(made.dns)
         self.tls = Settings(made.tls)
+        self.ldap = Settings(made.ldap)
+        self.tokens = Settings(made.tokens)
         self.history = Settings(made.history)
         self.listeners = {
             name: Settings(told) for name, told in made.listeners.items()
@@ -81,6 +85,8 @@ class Providers:
             (self.delivery, made.delivery),
             (self.dns, made.dns),
             (self.tls, made.tls),
+            (self.ldap, made.ldap),
+            (self.tokens, made.tokens),
             (self.history, made.history),
         ]
         changes += [
@@ -104,6 +110,8 @@ class _Made:
         self.delivery: DeliverySettings = rooms.delivery(configuration, disk)
         self.dns: DnsSettings = rooms.dns(configuration)
         self.tls: TlsSettings = rooms.tls(configuration)
+        self.ldap: LdapSettings = rooms.ldap(configuration, disk)
+        self.tokens: TokenSettings = rooms.tokens(configuration, disk)
         self.history: HistorySettings = rooms.history(configuration)
         self.listeners: dict[str, Any] = {
             each.name: rooms.LISTENERS[each.service](configuration, each)

@@ -18,13 +18,11 @@ from zope.interface import Attribute, Interface
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import Account
 from imailpy.mail import (
-    CertificateCredentials,
     Client,
+    Credentials,
     Decision,
     MailParameters,
-    PasswordCredentials,
     Path,
-    ProvenCredentials,
     Recipient,
     ScramSecret,
     Sign,
@@ -70,9 +68,7 @@ class IGate(Interface):
         """TLS is on now; what was said before counts for nothing."""
 
     def login(
-        credentials: PasswordCredentials
-        | ProvenCredentials
-        | CertificateCredentials,
+        credentials: Credentials,
     ) -> Awaitable[IAvatar]:
         """
         Sign in.

@@ -31,19 +31,23 @@ from imailpy.interfaces.tls import ITls
 from imailpy.mail import (
     CertificateCredentials,
     ClientCertificate,
+    Credentials,
     PasswordCredentials,
     ProvenCredentials,
     Secret,
+    TokenCredentials,
 )
 from imailpy.protocol.sasl import (
     Challenge,
     CheckExternal,
     CheckPassword,
+    CheckToken,
     Exchange,
     FindSecret,
     Proven,
     Step,
     offered,
+    refusal,
     server,
 )
 from imailpy.protocol.sasl.scram import PLUS_NAME
@@ -96,6 +100,7 @@ def mechanisms(
     secured: bool,
     plaintext_auth: bool,
     scram: bool,
+    tokens: bool = False,
 ) -> Mechanisms:
     """
     Tell which mechanisms a connection may use.
@@ -106,6 +111,7 @@ def mechanisms(
         secured: Whether TLS is on.
         plaintext_auth: Whether signing in without TLS is allowed here.
         scram: Whether SCRAM is switched on.
+        tokens: Whether bearer tokens can be checked.
     """
     binding = certificate = None
     if secured and tls is not None:
@@ -117,6 +123,7 @@ def mechanisms(
         plaintext_auth,
         scram,
         binding is not None,
+        tokens,
         external=certificate is not None,
     )
     return Mechanisms(names, binding, certificate)
@@ -138,6 +145,7 @@ class SignIn:
         self._mechanisms = found
         self._exchange: Exchange | None = None
         self._proven: ProvenCredentials | None = None
+        self._refused: MailError | None = None
 
     async def begin(self, mechanism: str, initial: bytes | None) -> Outcome:
         """
@@ -153,7 +161,7 @@ class SignIn:
         offer: Collection[str] = self._mechanisms.names
         if mechanism not in offer:
             raise ValueError(f"{mechanism} is not on offer")
-        self._proven = None
+        self._proven = self._refused = None
         self._exchange = server(
             mechanism,
             nonce=self._world.random.octets(24),
@@ -173,6 +181,10 @@ class SignIn:
         exchange, proven = self._exchange, self._proven
         if exchange is None:
             raise ValueError("nothing was begun")
+        if self._refused is not None:
+            # A dummy, or "*": it is refused whatever it is [RFC7628 3.2.3].
+            self._exchange = None
+            return Refused(self._refused)
         if octets is None:
             self._exchange = None
             return Refused(LoginCancelled("cancelled by the client"))
@@ -218,6 +230,8 @@ class SignIn:
             # an empty answer [RFC4954 4] [RFC5034 4] [RFC9051 6.2.2].
             self._proven = step.credentials
             return Challenge(step.final)
+        if isinstance(step, CheckToken):
+            return await self._show(step.credentials)
         self._exchange = None
         if isinstance(step, CheckPassword):
             return await self._login(step.credentials)
@@ -237,11 +251,18 @@ class SignIn:
             raise ValueError("EXTERNAL is not on offer")
         return await self._login(CertificateCredentials(certificate, authzid))
 
+    async def _show(self, credentials: TokenCredentials) -> Outcome:
+        """Have a token checked; a refusal takes one more challenge."""
+        outcome = await self._login(credentials)
+        if isinstance(outcome, Refused) and not outcome.error.temporary:
+            self._refused = outcome.error
+            return Challenge(refusal(credentials.mechanism))
+        self._exchange = None
+        return outcome
+
     async def _login(
         self,
-        credentials: PasswordCredentials
-        | ProvenCredentials
-        | CertificateCredentials,
+        credentials: Credentials,
     ) -> Outcome:
         try:
             return SignedIn(await self._gate.login(credentials))

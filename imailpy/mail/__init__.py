@@ -8,10 +8,12 @@ from imailpy.mail.ban import Ban
 from imailpy.mail.credentials import (
     CertificateCredentials,
     ClientCertificate,
+    Credentials,
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
     Secret,
+    TokenCredentials,
 )
 from imailpy.mail.decision import ACCEPTED, Decision, Mark, Verdict
 from imailpy.mail.envelope import Envelope, MailParameters, Recipient
@@ -29,6 +31,7 @@ __all__ = [
     "CertificateCredentials",
     "Client",
     "ClientCertificate",
+    "Credentials",
     "Decision",
     "Envelope",
     "MailParameters",
@@ -42,6 +45,7 @@ __all__ = [
     "Secret",
     "Sign",
     "SystemFlag",
+    "TokenCredentials",
     "UidSet",
     "Verdict",
 ]

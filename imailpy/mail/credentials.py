@@ -109,6 +109,33 @@ class CertificateCredentials:
 
 
 @frozen
+class TokenCredentials:
+    """
+    A bearer token, to be checked.
+
+    Attributes:
+        authcid: Whose mail it is for, as typed; empty: the token says it.
+        token: As it came: ASCII of [RFC6750 2.1].
+        authzid: Always empty: a token speaks for its owner alone.
+        mechanism: `OAUTHBEARER` or `XOAUTH2`.
+    """
+
+    authcid: str
+    token: Secret
+    authzid: str = ""
+    mechanism: str = "OAUTHBEARER"
+
+
+# Whatever a gate may be shown.
+Credentials = (
+    PasswordCredentials
+    | ProvenCredentials
+    | CertificateCredentials
+    | TokenCredentials
+)
+
+
+@frozen
 class ScramSecret:
     """
     What a server keeps for SCRAM [RFC5802 3].

@@ -13,14 +13,12 @@ from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import Alias
 from imailpy.interfaces.realm import IAvatar, IGate, Standing
 from imailpy.mail import (
-    CertificateCredentials,
     Client,
+    Credentials,
     Decision,
     MailParameters,
     Mark,
-    PasswordCredentials,
     Path,
-    ProvenCredentials,
     Recipient,
     ScramSecret,
     Sign,
@@ -182,12 +180,7 @@ class Gate:
         self._session = None
         self._sign_out()
 
-    async def login(
-        self,
-        credentials: PasswordCredentials
-        | ProvenCredentials
-        | CertificateCredentials,
-    ) -> IAvatar:
+    async def login(self, credentials: Credentials) -> IAvatar:
         try:
             avatar = await self._signin.login(credentials)
             self._sign_out()

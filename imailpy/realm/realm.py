@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from zope.interface import implementer
 
@@ -31,6 +33,7 @@ from imailpy.realm.bans import Bans
 from imailpy.realm.certificates import CertificateChecker
 from imailpy.realm.checkers import PasswordChecker, ProofChecker
 from imailpy.realm.counters import Counters
+from imailpy.realm.elsewhere import Checkers, Elsewhere
 from imailpy.realm.gate import Gate
 from imailpy.realm.limits import Connections, Failures, Rates
 from imailpy.realm.logins import Logins
@@ -59,6 +62,7 @@ class Realm:
 
     Args:
         resolver: For our users' recipient domains; None: nobody asks DNS.
+        elsewhere: Directories and issuers that know our users.
         recipient_checks: Who knows recipients of domains that we take mail
             for, by the name of the check: `call-ahead` ...
         sending: Where it is kept what accounts have sent; None: nobody
@@ -82,6 +86,7 @@ class Realm:
         journal: IJournal,
         *,
         resolver: IResolver | None = None,
+        elsewhere: Elsewhere | None = None,
         recipient_checks: Mapping[str, IRecipientCheck] = _NO_CHECKS,
         sending: ISending | None = None,
         pipeline: Pipeline = STANDARD,
@@ -108,6 +113,8 @@ class Realm:
         self.passwords = Passwords(
             world, threads=login.hash_threads, queue=login.hash_queue
         )
+        self.elsewhere = elsewhere
+        self.checkers: Checkers | None = None
         self.sending = (
             None
             if sending is None
@@ -161,6 +168,8 @@ class Realm:
         """Let passwords under way be checked, then end their threads."""
         await self.bans.stop()
         await self.passwords.stop()
+        if self.elsewhere is not None:
+            await self.elsewhere.stop()
         if self.sending is not None:
             await self.sending.stop()
 
@@ -168,19 +177,32 @@ class Realm:
         def login() -> LoginSettings:
             return self.settings.current.login
 
-        directory = self.directory
+        directory, logins = self.directory, Logins(self.world)
+        local = PasswordChecker(
+            directory,
+            self.passwords,
+            logins,
+            login,
+            self.app_passwords,
+            self.world.clock.now,
+        )
         return Portal(
             Avatars(directory, lambda: self.settings.current),
             [
-                PasswordChecker(
-                    directory,
-                    self.passwords,
-                    Logins(self.world),
-                    login,
-                    self.app_passwords,
-                    self.world.clock.now,
-                ),
+                local,
                 ProofChecker(directory, login),
                 CertificateChecker(directory, login),
+                *self._more_checkers(local, logins),
             ],
         )
+
+    def _more_checkers(
+        self, local: Any, logins: Logins
+    ) -> list[ICredentialsChecker]:
+        """The last one of a kind of credentials is the portal's choice."""
+        if self.elsewhere is None:
+            return []
+        self.checkers = self.elsewhere.checkers(
+            local, logins, lambda: self.settings.current.login
+        )
+        return [self.checkers.passwords, self.checkers.tokens]

@@ -23,6 +23,7 @@ from imailpy.interfaces.realm import IAvatar, IRecipients
 from imailpy.interfaces.settings import Provider
 from imailpy.mail import (
     Client,
+    Credentials,
     Decision,
     ProvenCredentials,
 )
@@ -33,7 +34,7 @@ from imailpy.realm.realm import Realm
 from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
-from imailpy.realm.signin import Shown, Signin
+from imailpy.realm.signin import Signin
 
 
 @implementer(IJournal)
@@ -122,7 +123,7 @@ class Trail(Record):
 class _Believing(Signin):
     """Signs in without a password, and without waiting."""
 
-    async def login(self, credentials: Shown) -> IAvatar:
+    async def login(self, credentials: Credentials) -> IAvatar:
         """As `IGate.login`; whoever it is, is believed."""
         return await super().login(
             ProvenCredentials(

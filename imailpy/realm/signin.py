@@ -22,11 +22,13 @@ from imailpy.interfaces.realm import IAvatar
 from imailpy.mail import (
     CertificateCredentials,
     Client,
+    Credentials,
     Decision,
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
     Sign,
+    TokenCredentials,
     Verdict,
 )
 from imailpy.realm.certificates import CertificateShown
@@ -34,11 +36,11 @@ from imailpy.realm.checkers import PasswordShown, ProofShown
 from imailpy.realm.pauses import Pauses
 from imailpy.realm.record import Record
 from imailpy.realm.scram import scram_secret
+from imailpy.realm.tokens.check import TokenShown
 
 if TYPE_CHECKING:
     from imailpy.realm.realm import Realm
 
-Shown = PasswordCredentials | ProvenCredentials | CertificateCredentials
 
 # Rule -> the setting behind it; for others it is the account.
 _SETTINGS = {
@@ -59,7 +61,7 @@ class Signin:
         self._record = record
         self._pauses = Pauses(realm.world.clock)
 
-    async def login(self, credentials: Shown) -> IAvatar:
+    async def login(self, credentials: Credentials) -> IAvatar:
         """As `IGate.login`."""
         self._refuse_flood(credentials.authcid)
         if isinstance(credentials, PasswordCredentials):
@@ -135,13 +137,15 @@ class Signin:
         )
 
     def _shown(
-        self, credentials: Shown
-    ) -> PasswordShown | ProofShown | CertificateShown:
+        self, credentials: Credentials
+    ) -> PasswordShown | ProofShown | CertificateShown | TokenShown:
         """Dress credentials for the portal."""
         if isinstance(credentials, PasswordCredentials):
             return PasswordShown(evolve(credentials, client=self._client))
         if isinstance(credentials, CertificateCredentials):
             return CertificateShown(credentials)
+        if isinstance(credentials, TokenCredentials):
+            return TokenShown(credentials)
         return ProofShown(credentials)
 
     async def _enter(self, shown: ICredentials) -> IAvatar:
@@ -162,7 +166,7 @@ class Signin:
 
     async def _failed(
         self,
-        credentials: Shown,
+        credentials: Credentials,
         reason: str,
         entry: str = "",
     ) -> None:

@@ -42,6 +42,7 @@ from imailpy.listeners.proxied import ProxiedFactory
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.policy.settings import RecipientCheck
 from imailpy.realm.custom.keeper import Keeper, PolicyRefused
+from imailpy.realm.elsewhere import Elsewhere
 from imailpy.realm.realm import Realm
 from imailpy.roof.ports import ALPN, CannotBind, Ports, asked, in_order
 from imailpy.store.sqlite import SqliteStore
@@ -144,15 +145,25 @@ class Server(TwistedService):
             self.tls,
             self.journal,
         )
+        elsewhere = Elsewhere(
+            world,
+            self.tls,
+            self.resolver,
+            self.store.directory,
+            self.providers.ldap,
+            self.providers.tokens,
+        )
         self.realm = Realm(
             world,
             self.providers.realm,
             self.store.directory,
-            self.delivery.router,
+            elsewhere.recipients(self.delivery.router),
             self.journal,
             resolver=self.resolver,
+            elsewhere=elsewhere,
             recipient_checks={
-                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead
+                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead,
+                RecipientCheck.LDAP.value: elsewhere.recipient_check(),
             },
             sending=self.store.sending,
             history=self.history,

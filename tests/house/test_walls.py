@@ -155,6 +155,9 @@ class SafetyTests(SynchronousTestCase):
             if room(module) not in allowed
             # The relay battery plays this machine: it gets nothing for it.
             and not module.startswith("imailpy.realm.battery")
+            # What the operator calls localhost, as the name of a server of
+            # ours, is this machine.
+            and module != "imailpy.realm.reach"
             for word in ("is_loopback", "127.0.0.1", '"::1"', "localhost")
             if word in text
         ]

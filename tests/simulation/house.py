@@ -130,6 +130,12 @@ class SaidTls:
     def exporter(self, transport: Any) -> bytes | None:
         return None
 
+    def client_certificate(self, transport: Any) -> None:
+        return None
+
+    def asking(self, client_ca: str) -> SaidTls:
+        return self
+
     def description(self, transport: Any) -> str:
         return "TLSv1.3 SIMULATED" if transport.TLS else ""
 

@@ -16,6 +16,7 @@ from imailpy.admin.operations.check import Check
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
 from imailpy.admin.operations.keys import Keys
+from imailpy.admin.operations.logins import Logins
 from imailpy.admin.operations.past import Past
 from imailpy.admin.operations.policies import Policies
 from imailpy.admin.operations.policy import Policy
@@ -41,6 +42,7 @@ NOUNS = (
     Accounts,
     Keys,
     Aliases,
+    Logins,
     Sending,
     Queue,
     Bans,

@@ -6,6 +6,7 @@ A reload makes them anew; `providers` hands them out.
 
 from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.delivery import delivery
+from imailpy.config.rooms.elsewhere import ldap, tokens
 from imailpy.config.rooms.listeners import (
     LISTENERS,
     imap,
@@ -23,10 +24,12 @@ __all__ = [
     "dns",
     "history",
     "imap",
+    "ldap",
     "pop3",
     "proxied",
     "realm",
     "smtp",
     "store",
     "tls",
+    "tokens",
 ]

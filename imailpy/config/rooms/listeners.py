@@ -25,6 +25,7 @@ def smtp(configuration: Configuration, listener: Listener) -> SmtpSettings:
         auth=listener.auth,
         plaintext_auth=listener.plaintext_auth,
         scram=configuration.login.scram,
+        tokens=bool(configuration.oidc.issuer),
         max_message_octets=said.max_message_mb * MIB,
         line_ends=(
             None
@@ -66,6 +67,7 @@ def imap(configuration: Configuration, listener: Listener) -> ImapSettings:
         greeting=configuration.hello.imap,
         plaintext_auth=listener.plaintext_auth,
         scram=configuration.login.scram,
+        tokens=bool(configuration.oidc.issuer),
         append_limit_octets=said.append_limit_mb * MIB,
         before_login_s=said.before_login_s,
         idle_s=said.idle_minutes * MINUTE_S,
@@ -80,6 +82,7 @@ def pop3(configuration: Configuration, listener: Listener) -> Pop3Settings:
         greeting=configuration.hello.pop3,
         plaintext_auth=listener.plaintext_auth,
         scram=configuration.login.scram,
+        tokens=bool(configuration.oidc.issuer),
         before_login_s=said.before_login_s,
         idle_s=said.idle_minutes * MINUTE_S,
         failures_most=said.failures,

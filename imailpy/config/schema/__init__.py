@@ -34,6 +34,7 @@ from imailpy.config.schema.defence import (
     Harvest,
     Stress,
 )
+from imailpy.config.schema.elsewhere import Ldap, Oidc
 from imailpy.config.schema.explaining import History
 from imailpy.config.schema.machine import (
     Certificate,
@@ -70,6 +71,7 @@ __all__ = [
     "History",
     "Hop",
     "Imap",
+    "Ldap",
     "Limits",
     "ListenerTable",
     "ListenerTls",
@@ -78,6 +80,7 @@ __all__ = [
     "LogLevel",
     "Login",
     "Metrics",
+    "Oidc",
     "Policy",
     "Pop3",
     "Recipients",
@@ -126,6 +129,8 @@ class Configuration:
     harvest: Harvest = section(Harvest)
     stress: Stress = section(Stress)
     login: Login = section(Login)
+    oidc: Oidc = section(Oidc)
+    ldap: Ldap = section(Ldap)
     submission: Submission = section(Submission)
     sending: Sending = section(Sending)
     recipients: Recipients = section(Recipients)

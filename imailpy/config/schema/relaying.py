@@ -25,7 +25,8 @@ class RelayDomain(Hop):
     recipients: RecipientCheck = setting(
         "How it is known who exists there. none: everybody is taken, and "
         "what the other server refuses bounces. list: those in "
-        "recipients_file. call-ahead: the other server is asked.",
+        "recipients_file. call-ahead: the other server is asked. ldap: the "
+        "directory of [ldap] is, by its recipient_filter.",
         RecipientCheck.NONE,
     )
     recipients_file: FilePath = setting(

@@ -79,9 +79,15 @@ class ImapFactory(Factory):
                 starttls=shared.tls is not None and not self._implicit_tls,
                 plaintext_auth=settings.plaintext_auth,
                 mechanisms=offered(
-                    False, settings.plaintext_auth, settings.scram, False
+                    False,
+                    settings.plaintext_auth,
+                    settings.scram,
+                    False,
+                    settings.tokens,
                 ),
-                tls_mechanisms=offered(True, False, settings.scram, False),
+                tls_mechanisms=offered(
+                    True, False, settings.scram, False, settings.tokens
+                ),
                 append_limit_octets=settings.append_limit_octets,
             )
         )

@@ -15,6 +15,7 @@ class ImapSettings:
         plaintext_auth: Whether a password may cross an unencrypted
             connection; without it LOGINDISABLED is told.
         scram: Whether SCRAM-SHA-256 is offered.
+        tokens: Whether OAUTHBEARER and XOAUTH2 are offered.
         append_limit_octets: Largest message of an APPEND [RFC7889].
         append_most: Messages in one APPEND [RFC3502].
         before_login_s: How long a client may wait before it signs in.
@@ -26,6 +27,7 @@ class ImapSettings:
     greeting: str = "ready"
     plaintext_auth: bool = False
     scram: bool = False
+    tokens: bool = False
     append_limit_octets: int = 64 * 1024 * 1024
     append_most: int = 1_000
     before_login_s: float = 60.0

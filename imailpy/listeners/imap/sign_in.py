@@ -97,6 +97,7 @@ def on_offer(session: ImapConnection) -> Mechanisms:
         secured=session.engine.secure,
         plaintext_auth=session.settings.plaintext_auth,
         scram=session.settings.scram,
+        tokens=session.settings.tokens,
     )
 
 

@@ -229,6 +229,7 @@ class Pop3Connection(Connection):
             secured=self.engine.tls,
             plaintext_auth=self.settings.plaintext_auth,
             scram=self.settings.scram,
+            tokens=self.settings.tokens,
         )
 
     def _renew_offer(self) -> None:

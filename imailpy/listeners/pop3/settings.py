@@ -15,6 +15,7 @@ class Pop3Settings:
         plaintext_auth: Whether a password may cross an unencrypted
             connection.
         scram: Whether SCRAM-SHA-256 is offered.
+        tokens: Whether OAUTHBEARER and XOAUTH2 are offered.
         handshake_s: How long a TLS handshake may take [SECURITY B2.12].
         before_login_s: How long a client may wait before it signs in.
         idle_s: Autologout of a client that has signed in; at least ten
@@ -25,6 +26,7 @@ class Pop3Settings:
     greeting: str = "ready"
     plaintext_auth: bool = False
     scram: bool = False
+    tokens: bool = False
     handshake_s: float = 30.0
     before_login_s: float = 60.0
     idle_s: float = 600.0

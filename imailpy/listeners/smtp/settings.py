@@ -31,6 +31,7 @@ class SmtpSettings:
         plaintext_auth: Whether a password may cross an unencrypted
             connection.
         scram: Whether SCRAM-SHA-256 is offered.
+        tokens: Whether OAUTHBEARER and XOAUTH2 are offered.
         max_message_octets: Larger ones get 552 5.3.4.
         line_ends: What becomes of a bare CR or LF in a message; None: mend
             on submission, refuse elsewhere.
@@ -57,6 +58,7 @@ class SmtpSettings:
     auth: bool = False
     plaintext_auth: bool = False
     scram: bool = False
+    tokens: bool = False
     max_message_octets: int = 50 * 1024 * 1024
     line_ends: LineEnds | None = None
     refuse_early_talk: bool = False

@@ -30,7 +30,7 @@ def names(session: SmtpConnection, tls: bool) -> tuple[str, ...]:
     if not settings.offers_auth:
         return ()
     if tls and not session.engine.tls:
-        return offered(True, False, settings.scram, False)
+        return offered(True, False, settings.scram, False, settings.tokens)
     return _on_offer(session).names
 
 
@@ -41,6 +41,7 @@ def _on_offer(session: SmtpConnection) -> Mechanisms:
         secured=session.engine.tls,
         plaintext_auth=session.settings.plaintext_auth,
         scram=session.settings.scram,
+        tokens=session.settings.tokens,
     )
 
 

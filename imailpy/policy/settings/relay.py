@@ -37,6 +37,7 @@ class RecipientCheck(Enum):
     NONE = "none"
     LIST = "list"
     CALL_AHEAD = "call-ahead"
+    LDAP = "ldap"
 
 
 @frozen

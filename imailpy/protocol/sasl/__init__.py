@@ -7,6 +7,7 @@ octets in, a step out; base64 and the words around it are the host
 protocol's, secrets are asked for, nonces are handed in.
 """
 
+from imailpy.protocol.sasl.bearer import refusal
 from imailpy.protocol.sasl.client import (
     ClientExchange,
     ServerRefused,
@@ -20,6 +21,7 @@ from imailpy.protocol.sasl.steps import (
     Challenge,
     CheckExternal,
     CheckPassword,
+    CheckToken,
     Exchange,
     Failed,
     FindSecret,
@@ -31,6 +33,7 @@ __all__ = [
     "Challenge",
     "CheckExternal",
     "CheckPassword",
+    "CheckToken",
     "ClientExchange",
     "Exchange",
     "Failed",
@@ -44,5 +47,6 @@ __all__ = [
     "make_secret",
     "offered",
     "prepared",
+    "refusal",
     "server",
 ]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from imailpy.protocol.sasl.bearer import (
+    BEARER_NAMES,
+    OAuthBearer,
+    XOAuth2,
+)
 from imailpy.protocol.sasl.external import NAME as EXTERNAL
 from imailpy.protocol.sasl.external import External
 from imailpy.protocol.sasl.password import Login, Plain
@@ -15,6 +20,7 @@ def offered(
     plaintext_auth: bool,
     scram: bool,
     binding: bool,
+    tokens: bool = False,
     *,
     external: bool = False,
 ) -> tuple[str, ...]:
@@ -30,6 +36,7 @@ def offered(
         scram: The accounts have secrets for it.
         binding: The connection has a channel to bind to (TLS 1.3).
         external: The client has shown a certificate that was verified.
+        tokens: Bearer tokens can be checked.
     """
     if not (tls or plaintext_auth):
         return ()
@@ -40,6 +47,9 @@ def offered(
         names.append(PLUS_NAME)
     if scram:
         names.append(PLAIN_NAME)
+    if tokens:
+        # They come before PLAIN: whoever has a token wants to show that.
+        names.extend(BEARER_NAMES)
     return (*names, "PLAIN", "LOGIN")
 
 
@@ -64,6 +74,10 @@ def server(
         return Login()
     if mechanism == EXTERNAL:
         return External()
+    if mechanism == "OAUTHBEARER":
+        return OAuthBearer()
+    if mechanism == "XOAUTH2":
+        return XOAuth2()
     if mechanism in (PLAIN_NAME, PLUS_NAME):
         return Scram(nonce, binding, mechanism == PLUS_NAME)
     raise ValueError(f"unknown mechanism {mechanism}")

@@ -2,9 +2,9 @@
 What a server's side of an exchange says, one step at a time.
 
 `start` once, then `respond` to what the client answers to each `Challenge`.
-`FindSecret` waits for `secret`. `CheckPassword`, `CheckExternal`, `Proven`
-and `Failed` end the exchange: whatever comes after them is `Failed` again, so
-a proof can never be shown twice [SECURITY B9.6].
+`FindSecret` waits for `secret`. `CheckPassword`, `CheckToken`,
+`CheckExternal`, `Proven` and `Failed` end the exchange: whatever comes after
+them is `Failed` again, so a proof can never be shown twice [SECURITY B9.6].
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from imailpy.mail import (
     PasswordCredentials,
     ProvenCredentials,
     ScramSecret,
+    TokenCredentials,
 )
 
 # Octets of a client's message after base64: what an AUTH line of 12,288
@@ -48,6 +49,18 @@ class CheckExternal:
     """
 
     authzid: str
+
+
+@frozen
+class CheckToken:
+    """
+    Name and bearer token are complete: have them checked. The end.
+
+    A refusal is told in one more challenge, `bearer.refusal`, and the
+    client's answer to that, whatever it is, is the end [RFC7628 3.2.3].
+    """
+
+    credentials: TokenCredentials
 
 
 @frozen
@@ -93,7 +106,15 @@ class Failed:
     authcid: str = ""
 
 
-Step = Challenge | CheckPassword | CheckExternal | FindSecret | Proven | Failed
+Step = (
+    Challenge
+    | CheckPassword
+    | CheckToken
+    | CheckExternal
+    | FindSecret
+    | Proven
+    | Failed
+)
 
 ENDED = Failed("the exchange is over")
 
