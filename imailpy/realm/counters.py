@@ -2,11 +2,13 @@
 Counting things of which there may be millions, in a room that does not grow.
 
 A table of fixed size. A keyed hash of the thing says in which four slots it
-may be, so that nobody outside can choose things that meet there. When all
-four are taken, one whose time is over makes place, or the smallest: whoever
-comes once from each of ten million addresses pushes out others like itself,
-and not those that come often. What was pushed out was counted too low, never
-too high: the honest are not refused for somebody else's doing.
+may be, so that nobody outside can choose things that meet there: Python's own
+for octets, which is SipHash with a secret of the process, of our key and the
+thing [SECURITY B13.12]. When all four are taken, one whose time is over makes
+place, or the smallest: whoever comes once from each of ten million addresses
+pushes out others like itself, and not those that come often. What was pushed
+out was counted too low, never too high: the honest are not refused for
+somebody else's doing.
 
 A slot is 16 octets: hash, end of its time, count. Pieces of the table are
 made when they are first needed.
@@ -15,7 +17,6 @@ made when they are first needed.
 from __future__ import annotations
 
 from array import array
-from hashlib import blake2b
 
 from imailpy.interfaces.world import IClock
 
@@ -24,6 +25,7 @@ SLOT_OCTETS = 16
 _WAYS = 4
 _PIECE = 4096
 _MOST = 2**32 - 1
+_TAG = 2**64 - 1
 
 
 class _Piece:
@@ -44,18 +46,18 @@ class Counters:
     Spans of one width lie side by side: a count ends with its span.
 
     Args:
-        key: Of the hash; up to 64 random octets.
+        key: Of the hash: 16 random octets or more.
         slots: How many; a power of two. Rounded up to one bucket.
     """
 
-    __slots__ = ("_base", "_clock", "_piece_slots", "_pieces")
+    __slots__ = ("_clock", "_key", "_piece_slots", "_pieces")
 
     def __init__(self, clock: IClock, key: bytes, slots: int = SLOTS) -> None:
         slots = max(slots, _WAYS)
         if slots & (slots - 1):
             raise ValueError("slots must be a power of two")
         self._clock = clock
-        self._base = blake2b(key=key, digest_size=8)
+        self._key = key
         self._piece_slots = min(slots, _PIECE)
         self._pieces: list[_Piece | None] = [None] * (
             slots // self._piece_slots
@@ -74,8 +76,9 @@ class Counters:
         piece, at, tag = self._look(thing)
         if piece is None:
             return 0
+        tags = piece.tags
         for slot in range(at, at + _WAYS):
-            if piece.tags[slot] == tag and piece.ends[slot] == end:
+            if tags[slot] == tag and piece.ends[slot] == end:
                 return piece.counts[slot]
         return 0
 
@@ -116,9 +119,8 @@ class Counters:
 
     def _look(self, thing: bytes) -> tuple[_Piece | None, int, int]:
         """Give the piece, the first of the four slots, the hash."""
-        base = self._base.copy()
-        base.update(thing)
-        tag = int.from_bytes(base.digest(), "little") or 1
+        # 0 is an empty slot.
+        tag = hash(self._key + thing) & _TAG or 1
         piece = self._pieces[(tag >> 40) % len(self._pieces)]
         return piece, (tag * _WAYS) & (self._piece_slots - 1), tag
 
@@ -140,14 +142,16 @@ class Counters:
         for slot in range(at, at + _WAYS):
             if tags[slot] == tag:
                 if keeps or ends[slot] == end:
-                    amount = min(_MOST, counts[slot] + amount)
+                    amount += counts[slot]
                 best = slot
                 break
             value = counts[slot] if ends[slot] > now else -1
             if value < worth:
                 best, worth = slot, value
+        if amount > _MOST:
+            amount = _MOST
         tags[best] = tag
-        ends[best] = min(end, _MOST)
+        ends[best] = end if end <= _MOST else _MOST
         counts[best] = amount
         return amount
 
