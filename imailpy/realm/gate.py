@@ -111,9 +111,11 @@ class Gate:
 
     async def connect(self) -> Decision:
         facts = self._connect_facts()
-        decision = await self._realm.books.current.connect.decide(
+        decision = self._realm.books.current.connect.ask(
             facts, self.record.asked("connect", facts)
         )
+        if not isinstance(decision, Decision):
+            decision = await decision
         return self._told("connect", self.client.address, decision)
 
     def _connect_facts(self) -> ConnectFacts:
@@ -165,9 +167,11 @@ class Gate:
 
     async def hello(self, name: str) -> Decision:
         facts = HelloFacts(self.client, name, self._tls)
-        decision = await self._realm.books.current.hello.decide(
+        decision = self._realm.books.current.hello.ask(
             facts, self.record.asked("hello", facts)
         )
+        if not isinstance(decision, Decision):
+            decision = await decision
         if not decision.refuses:
             self._helo = name
             self._session = None
@@ -229,9 +233,9 @@ class Gate:
             rate=self._rate(book),
             sender=sender,
         )
-        decision = await book.mail.decide(
-            facts, self.record.asked("mail", facts)
-        )
+        decision = book.mail.ask(facts, self.record.asked("mail", facts))
+        if not isinstance(decision, Decision):
+            decision = await decision
         if not decision.refuses:
             self._transaction = _Transaction(book, facts, spending)
             self._transaction.marks = decision.marks
@@ -269,9 +273,9 @@ class Gate:
         if spending is not None:
             # Before the checks, which may wait: others send meanwhile.
             await spending.take_recipient(path, first_time)
-        decision = await book.rcpt.decide(
-            facts, self.record.asked("rcpt", facts)
-        )
+        decision = book.rcpt.ask(facts, self.record.asked("rcpt", facts))
+        if not isinstance(decision, Decision):
+            decision = await decision
         if spending is not None:
             self._count(spending, facts, decision)
             if decision.refuses:
@@ -306,9 +310,11 @@ class Gate:
             self._told("data", "", decision)
             return [decision] * len(recipients)
         message = MessageFacts(transaction.facts, body.size_octets, authorship)
-        of_all = await book.message.decide(
+        of_all = book.message.ask(
             message, self.record.asked("message", message)
         )
+        if not isinstance(of_all, Decision):
+            of_all = await of_all
         if of_all.refuses:
             self._told("data", "", of_all)
             return [of_all] * len(recipients)
@@ -316,9 +322,9 @@ class Gate:
         for recipient in recipients:
             standing = transaction.standings[recipient.forward_path]
             facts = DataFacts(message, recipient, standing)
-            each = await book.data.decide(
-                facts, self.record.asked("data", facts)
-            )
+            each = book.data.ask(facts, self.record.asked("data", facts))
+            if not isinstance(each, Decision):
+                each = await each
             decisions.append(_harder(of_all, each))
         settled = settle(decisions, self.client.service == LMTP)
         marks = transaction.marks + of_all.marks
