@@ -22,6 +22,8 @@ from imailpy.mail.path import fold_local_part
 
 _POSTMASTER = "postmaster"
 
+_ANY_ROOM = Standing(True, True)
+
 # So many routes are kept; then it starts over.
 _MOST_ROUTES = 8_192
 
@@ -92,12 +94,14 @@ class Router:
         route = await self.resolve(path)
         if not route.local or not route.places:
             return Standing(route.local, route.local and route.exists)
+        if all(place.account.quota_octets is None for place in route.places):
+            return _ANY_ROOM
         rooms = [await self._room(place.account) for place in route.places]
         limited = [room for room in rooms if room is not None]
         # Full only if nobody behind the address has room; the most that
         # anybody has is what may be sent.
         if len(limited) < len(rooms) or route.outward or route.discards:
-            return Standing(True, True)
+            return _ANY_ROOM
         room = max(limited)
         return Standing(True, True, room <= 0, max(room, 0))
 

@@ -239,12 +239,14 @@ class Evaluation(Generic[F]):
         settings = self.settings
         for function, check in checks:
             said = function(facts, settings)
-            if said is not None and not isinstance(said, Decision):
+            if said is None:
+                if trail is not None:
+                    trail.append(Asked(check, None))
+                continue
+            if not isinstance(said, Decision):
                 return self._after(said, facts, trail, check, checks, heard)
             if trail is not None:
                 self._trace(trail, check, said)
-            if said is None:
-                continue
             if said.refuses:
                 return self._stamped(said, check)
             heard.append((said, check))

@@ -50,7 +50,14 @@ class Counters:
         slots: How many; a power of two. Rounded up to one bucket.
     """
 
-    __slots__ = ("_clock", "_key", "_piece_slots", "_pieces")
+    __slots__ = (
+        "_clock",
+        "_in_piece",
+        "_in_pieces",
+        "_key",
+        "_piece_slots",
+        "_pieces",
+    )
 
     def __init__(self, clock: IClock, key: bytes, slots: int = SLOTS) -> None:
         slots = max(slots, _WAYS)
@@ -59,9 +66,11 @@ class Counters:
         self._clock = clock
         self._key = key
         self._piece_slots = min(slots, _PIECE)
-        self._pieces: list[_Piece | None] = [None] * (
-            slots // self._piece_slots
-        )
+        count = slots // self._piece_slots
+        self._pieces: list[_Piece | None] = [None] * count
+        # All are powers of two.
+        self._in_pieces = count - 1
+        self._in_piece = self._piece_slots - 1
 
     def add(self, thing: bytes, width_s: int, amount: int = 1) -> int:
         """Count; gives the count of this thing in this span."""
@@ -76,10 +85,11 @@ class Counters:
         piece, at, tag = self._look(thing)
         if piece is None:
             return 0
-        tags = piece.tags
-        for slot in range(at, at + _WAYS):
-            if tags[slot] == tag and piece.ends[slot] == end:
-                return piece.counts[slot]
+        ways = piece.tags[at : at + _WAYS]
+        if tag in ways:
+            at += ways.index(tag)
+            if piece.ends[at] == end:
+                return piece.counts[at]
         return 0
 
     def remember(self, thing: bytes, for_s: int) -> None:
@@ -121,8 +131,8 @@ class Counters:
         """Give the piece, the first of the four slots, the hash."""
         # 0 is an empty slot.
         tag = hash(self._key + thing) & _TAG or 1
-        piece = self._pieces[(tag >> 40) % len(self._pieces)]
-        return piece, (tag * _WAYS) & (self._piece_slots - 1), tag
+        piece = self._pieces[(tag >> 40) & self._in_pieces]
+        return piece, (tag * _WAYS) & self._in_piece, tag
 
     def _put(
         self, thing: bytes, now: int, end: int, amount: int, keeps: bool
@@ -136,24 +146,32 @@ class Counters:
         piece, at, tag = self._look(thing)
         if piece is None:
             piece = _Piece(self._piece_slots)
-            self._pieces[(tag >> 40) % len(self._pieces)] = piece
-        tags, ends, counts = piece.tags, piece.ends, piece.counts
-        best, worth = at, _MOST + 1
-        for slot in range(at, at + _WAYS):
-            if tags[slot] == tag:
-                if keeps or ends[slot] == end:
-                    amount += counts[slot]
-                best = slot
-                break
-            value = counts[slot] if ends[slot] > now else -1
-            if value < worth:
-                best, worth = slot, value
+            self._pieces[(tag >> 40) & self._in_pieces] = piece
+        ends, counts = piece.ends, piece.counts
+        ways = piece.tags[at : at + _WAYS]
+        if tag in ways:
+            at += ways.index(tag)
+            if keeps or ends[at] == end:
+                amount += counts[at]
+        elif 0 in ways:
+            at += ways.index(0)
+        else:
+            at = _least(piece, at, now)
         if amount > _MOST:
             amount = _MOST
-        tags[best] = tag
-        ends[best] = end if end <= _MOST else _MOST
-        counts[best] = amount
+        piece.tags[at] = tag
+        ends[at] = end if end <= _MOST else _MOST
+        counts[at] = amount
         return amount
+
+
+def _least(piece: _Piece, at: int, now: int) -> int:
+    """Give the slot, of the four, that can best be done without."""
+    ends, counts = piece.ends, piece.counts
+    return min(
+        range(at, at + _WAYS),
+        key=lambda slot: counts[slot] if ends[slot] > now else -1,
+    )
 
 
 class _Apart(Counters):

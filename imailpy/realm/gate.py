@@ -356,8 +356,9 @@ class Gate:
         return self.record.rules()
 
     def reset(self) -> None:
-        self._forget()
-        self.record.ends_transaction(*self._state())
+        if self._transaction is not None or self.record.in_transaction:
+            self._forget()
+            self.record.ends_transaction(*self._state())
 
     def closed(self) -> None:
         self._forget()
