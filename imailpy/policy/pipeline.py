@@ -221,61 +221,66 @@ class Evaluation(Generic[F]):
             could not be had (UNKNOWN) is in the trail and counts as nothing.
             Something to wait for only where a check has to wait.
         """
-        return self._on(facts, trail, iter(self._checks), [])
+        settings = self.settings
+        checks = iter(self._checks)
+        for function, check in checks:
+            said = function(facts, settings)
+            if said is not None or trail is not None:
+                return self._on(said, check, facts, trail, checks, [])
+        return self._accepted
 
     def _on(
         self,
+        said: Answer,
+        check: Check[F],
         facts: F,
         trail: list[Asked] | None,
         checks: Iterator[_Pair[F]],
         heard: list[_Heard[F]],
     ) -> Decision | Awaitable[Decision]:
         """
-        Ask those checks that are left.
+        Go on from where a check has said something.
 
         Args:
-            heard: What those before them said.
+            said: What.
+            check: Which.
+            checks: Those that are left.
+            heard: What those before it said.
         """
         settings = self.settings
-        for function, check in checks:
-            said = function(facts, settings)
-            if said is None:
+        while True:
+            if said is not None:
+                if not isinstance(said, Decision):
+                    return self._after(
+                        said, check, facts, trail, checks, heard
+                    )
                 if trail is not None:
-                    trail.append(Asked(check, None))
-                continue
-            if not isinstance(said, Decision):
-                return self._after(said, facts, trail, check, checks, heard)
-            if trail is not None:
-                self._trace(trail, check, said)
-            if said.refuses:
-                return self._stamped(said, check)
-            heard.append((said, check))
-        return self._together(heard) if heard else self._accepted
+                    stamped = self._stamped(said, check)
+                    trail.append(Asked(check, stamped))
+                if said.refuses:
+                    return self._stamped(said, check)
+                heard.append((said, check))
+            elif trail is not None:
+                trail.append(Asked(check, None))
+            pair = next(checks, None)
+            if pair is None:
+                return self._together(heard) if heard else self._accepted
+            function, check = pair
+            said = function(facts, settings)
 
     async def _after(
         self,
         waiting: Awaitable[Decision | None],
+        check: Check[F],
         facts: F,
         trail: list[Asked] | None,
-        check: Check[F],
         checks: Iterator[_Pair[F]],
         heard: list[_Heard[F]],
     ) -> Decision:
         """Go on when a check knows."""
         said = await waiting
-        if trail is not None:
-            self._trace(trail, check, said)
-        if said is not None:
-            if said.refuses:
-                return self._stamped(said, check)
-            heard.append((said, check))
-        answer = self._on(facts, trail, checks, heard)
+        answer = self._on(said, check, facts, trail, checks, heard)
         return answer if isinstance(answer, Decision) else await answer
-
-    def _trace(
-        self, trail: list[Asked], check: Check[F], said: Decision | None
-    ) -> None:
-        trail.append(Asked(check, said and self._stamped(said, check)))
 
     def _together(self, heard: list[_Heard[F]]) -> Decision:
         """Give what comes of decisions none of which refuses."""

@@ -10,33 +10,30 @@ pushes out others like itself, and not those that come often. What was pushed
 out was counted too low, never too high: the honest are not refused for
 somebody else's doing.
 
-A slot is 16 octets: hash, end of its time, count. Pieces of the table are
-made when they are first needed.
+A slot is 16 octets: hash, end of its time, count. Four lie together, in one
+line of the processor's cache: first their hashes, then the rest. Pieces of
+the table are made when they are first needed.
 """
 
 from __future__ import annotations
 
 from array import array
+from typing import TypeAlias
 
 from imailpy.interfaces.world import IClock
 
 SLOTS = 1 << 18
 SLOT_OCTETS = 16
 _WAYS = 4
+# Words of eight octets that four slots take.
+_WORDS = 2 * _WAYS
 _PIECE = 4096
 _MOST = 2**32 - 1
 _TAG = 2**64 - 1
+_COUNT_BITS = 32
 
-
-class _Piece:
-    """Slots of one part of the table."""
-
-    __slots__ = ("counts", "ends", "tags")
-
-    def __init__(self, slots: int) -> None:
-        self.tags = array("Q", bytes(8 * slots))
-        self.ends = array("I", bytes(4 * slots))
-        self.counts = array("I", bytes(4 * slots))
+# Words: four hashes, then `end << 32 | count` of each, and so on.
+_Piece: TypeAlias = "array[int]"
 
 
 class Counters:
@@ -70,7 +67,7 @@ class Counters:
         self._pieces: list[_Piece | None] = [None] * count
         # All are powers of two.
         self._in_pieces = count - 1
-        self._in_piece = self._piece_slots - 1
+        self._in_piece = self._piece_slots // _WAYS - 1
 
     def add(self, thing: bytes, width_s: int, amount: int = 1) -> int:
         """Count; gives the count of this thing in this span."""
@@ -85,11 +82,11 @@ class Counters:
         piece, at, tag = self._look(thing)
         if piece is None:
             return 0
-        ways = piece.tags[at : at + _WAYS]
+        ways = piece[at : at + _WAYS]
         if tag in ways:
-            at += ways.index(tag)
-            if piece.ends[at] == end:
-                return piece.counts[at]
+            value = piece[at + ways.index(tag) + _WAYS]
+            if value >> _COUNT_BITS == end:
+                return value & _MOST
         return 0
 
     def remember(self, thing: bytes, for_s: int) -> None:
@@ -102,10 +99,12 @@ class Counters:
         """Whether a thing is remembered."""
         now = int(self._clock.monotonic())
         piece, at, tag = self._look(thing)
-        return piece is not None and any(
-            piece.tags[slot] == tag and piece.ends[slot] > now
-            for slot in range(at, at + _WAYS)
-        )
+        if piece is None:
+            return False
+        ways = piece[at : at + _WAYS]
+        if tag not in ways:
+            return False
+        return piece[at + ways.index(tag) + _WAYS] >> _COUNT_BITS > now
 
     def rehearsing(self) -> Counters:
         """A likeness that reads these, and counts on for itself."""
@@ -114,9 +113,11 @@ class Counters:
     def __len__(self) -> int:
         """Slots that were ever used; goes through the table."""
         return sum(
-            len(piece.tags) - piece.tags.count(0)
+            tag != 0
             for piece in self._pieces
             if piece is not None
+            for at in range(0, len(piece), _WORDS)
+            for tag in piece[at : at + _WAYS]
         )
 
     @property
@@ -128,11 +129,11 @@ class Counters:
     # Inside
 
     def _look(self, thing: bytes) -> tuple[_Piece | None, int, int]:
-        """Give the piece, the first of the four slots, the hash."""
+        """Give the piece, where in it the four slots begin, the hash."""
         # 0 is an empty slot.
         tag = hash(self._key + thing) & _TAG or 1
         piece = self._pieces[(tag >> 40) & self._in_pieces]
-        return piece, (tag * _WAYS) & self._in_piece, tag
+        return piece, (tag & self._in_piece) * _WORDS, tag
 
     def _put(
         self, thing: bytes, now: int, end: int, amount: int, keeps: bool
@@ -143,35 +144,35 @@ class Counters:
         Args:
             keeps: The count of an earlier end is kept.
         """
+        if end > _MOST:
+            end = _MOST
         piece, at, tag = self._look(thing)
         if piece is None:
-            piece = _Piece(self._piece_slots)
+            piece = array("Q", bytes(SLOT_OCTETS * self._piece_slots))
             self._pieces[(tag >> 40) & self._in_pieces] = piece
-        ends, counts = piece.ends, piece.counts
-        ways = piece.tags[at : at + _WAYS]
+        ways = piece[at : at + _WAYS]
         if tag in ways:
             at += ways.index(tag)
-            if keeps or ends[at] == end:
-                amount += counts[at]
-        elif 0 in ways:
-            at += ways.index(0)
+            value = piece[at + _WAYS]
+            if keeps or value >> _COUNT_BITS == end:
+                amount += value & _MOST
         else:
-            at = _least(piece, at, now)
+            at += ways.index(0) if 0 in ways else _least(piece, at, now)
+            piece[at] = tag
         if amount > _MOST:
             amount = _MOST
-        piece.tags[at] = tag
-        ends[at] = end if end <= _MOST else _MOST
-        counts[at] = amount
+        piece[at + _WAYS] = end << _COUNT_BITS | amount
         return amount
 
 
 def _least(piece: _Piece, at: int, now: int) -> int:
-    """Give the slot, of the four, that can best be done without."""
-    ends, counts = piece.ends, piece.counts
-    return min(
-        range(at, at + _WAYS),
-        key=lambda slot: counts[slot] if ends[slot] > now else -1,
-    )
+    """Give which of four slots can best be done without."""
+
+    def worth(way: int) -> int:
+        value = piece[at + _WAYS + way]
+        return value & _MOST if value >> _COUNT_BITS > now else -1
+
+    return min(range(_WAYS), key=worth)
 
 
 class _Apart(Counters):

@@ -36,7 +36,6 @@ from imailpy.policy.facts import (
     MailFacts,
     MessageFacts,
     RcptFacts,
-    SenderStanding,
     Session,
 )
 from imailpy.policy.pipeline import settle
@@ -209,6 +208,8 @@ class Gate:
         book = self._realm.books.current
         self.reset()
         spending = None
+        # What a stranger's reverse-path is to us, if anybody asks.
+        sender = UNKNOWN_SENDER
         try:
             owned = (
                 self.avatar is not None
@@ -217,7 +218,11 @@ class Gate:
                     self._realm.directory, self.avatar, reverse_path
                 )
             )
-            sender = await self._sender(book, reverse_path)
+            if self.avatar is None and book.asks_sender:
+                senders = self._realm.senders
+                sender = senders.at_hand(reverse_path) or (
+                    await senders.standing(reverse_path, book.asks_sender_user)
+                )
             if self.avatar is not None and self._realm.sending is not None:
                 spending = await self._realm.sending.begin(self.avatar.account)
         except DirectoryUnavailable as error:
@@ -425,12 +430,6 @@ class Gate:
                 self._realm.recipient_checks,
             )
         return self._session
-
-    async def _sender(self, book: Rulebook, path: Path) -> SenderStanding:
-        """What a stranger's reverse-path is to us, if anybody asks."""
-        if self.avatar is not None or not book.asks_sender:
-            return UNKNOWN_SENDER
-        return await self._realm.senders.standing(path, book.asks_sender_user)
 
     def _state(self) -> tuple[str | None, str | None, str | None]:
         """HELO, TLS and user, for the record."""

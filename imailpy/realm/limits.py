@@ -42,6 +42,10 @@ class Origin(NamedTuple):
 @lru_cache(maxsize=8192)
 def origin(address: str) -> Origin:
     """Tell where a client comes from."""
+    network, dot, _ = address.rpartition(".")
+    if dot and address[0].isdigit() and ":" not in address:
+        # IPv4, which has but one form: no need to read it.
+        return Origin(b" " + address.encode(), b" " + network.encode())
     near, wide = prefix(address, _CLIENT_BITS)
     return Origin(
         b" %d/%d" % (near[1], near[2]), b" %d/%d" % (wide[1], wide[2])
