@@ -18,6 +18,7 @@ the table are made when they are first needed.
 from __future__ import annotations
 
 from array import array
+from struct import Struct
 from typing import TypeAlias
 
 from imailpy.interfaces.world import IClock
@@ -33,6 +34,7 @@ _TAG = 2**64 - 1
 _COUNT_BITS = 32
 
 # Words: four hashes, then `end << 32 | count` of each, and so on.
+_hashes = Struct(f"{_WAYS}Q").unpack_from
 _Piece: TypeAlias = "array[int]"
 
 
@@ -82,7 +84,7 @@ class Counters:
         piece, at, tag = self._look(thing)
         if piece is None:
             return 0
-        ways = piece[at : at + _WAYS]
+        ways = _hashes(piece, at * 8)
         if tag in ways:
             value = piece[at + ways.index(tag) + _WAYS]
             if value >> _COUNT_BITS == end:
@@ -101,7 +103,7 @@ class Counters:
         piece, at, tag = self._look(thing)
         if piece is None:
             return False
-        ways = piece[at : at + _WAYS]
+        ways = _hashes(piece, at * 8)
         if tag not in ways:
             return False
         return piece[at + ways.index(tag) + _WAYS] >> _COUNT_BITS > now
@@ -146,11 +148,13 @@ class Counters:
         """
         if end > _MOST:
             end = _MOST
-        piece, at, tag = self._look(thing)
+        tag = hash(self._key + thing) & _TAG or 1
+        piece = self._pieces[(tag >> 40) & self._in_pieces]
         if piece is None:
             piece = array("Q", bytes(SLOT_OCTETS * self._piece_slots))
             self._pieces[(tag >> 40) & self._in_pieces] = piece
-        ways = piece[at : at + _WAYS]
+        at = (tag & self._in_piece) * _WORDS
+        ways = _hashes(piece, at * 8)
         if tag in ways:
             at += ways.index(tag)
             value = piece[at + _WAYS]

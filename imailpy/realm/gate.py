@@ -109,25 +109,26 @@ class Gate:
         self._transaction: _Transaction | None = None
 
     async def connect(self) -> Decision:
-        facts = self._connect_facts()
-        decision = self._realm.books.current.connect.ask(
-            facts, self.record.asked("connect", facts)
-        )
+        book = self._realm.books.current
+        facts = self._connect_facts(book)
+        decision = book.connect.ask(facts, self.record.asked("connect", facts))
         if not isinstance(decision, Decision):
             decision = await decision
         return self._told("connect", self.client.address, decision)
 
-    def _connect_facts(self) -> ConnectFacts:
+    def _connect_facts(self, book: Rulebook) -> ConnectFacts:
         realm, client = self._realm, self.client
         from_address = from_network = 1
         rates = 0, 0
         if not self._counted:
             self._counted = True
             from_address, from_network = realm.connections.enter(client)
-            limits = realm.settings.current.policy.limits
+            limits = book.settings.policy.limits
             if limits.address_rate or limits.network_rate:
                 rates = realm.rates.connected(client)
-            realm.stress.look()
+            stress = realm.stress
+            if realm.connections.total >= book.stressed_from or stress.uneasy:
+                stress.look()
         self._bans_seen = realm.bans.changes
         return ConnectFacts(
             client,
@@ -331,7 +332,9 @@ class Gate:
             if not isinstance(each, Decision):
                 each = await each
             decisions.append(_harder(of_all, each))
-        settled = settle(decisions, self.client.service == LMTP)
+        settled = decisions
+        if len(decisions) > 1:
+            settled = settle(decisions, self.client.service == LMTP)
         marks = transaction.marks + of_all.marks
         if marks:
             settled = [
@@ -473,9 +476,9 @@ class Gate:
             avatar.logout()
 
     def _told(self, stage: str, about: str, decision: Decision) -> Decision:
+        self.record.add(stage, about, decision)
         if decision.refuses and decision.rule.endswith(".unavailable"):
             self._let_down = True
-        self.record.add(stage, about, decision)
         return decision
 
 
