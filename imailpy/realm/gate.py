@@ -94,7 +94,8 @@ class Gate:
         self.avatar: IAvatar | None = None
         self.record = realm.record(client)
         self._realm = realm
-        self._signin = Signin(realm, client, self.record)
+        # Made when somebody signs in: few do among those who deliver.
+        self._signin: Signin | None = None
         self._helo: str | None = None
         self._tls: str | None = None
         self._counted = False
@@ -186,7 +187,7 @@ class Gate:
 
     async def login(self, credentials: Credentials) -> IAvatar:
         try:
-            avatar = await self._signin.login(credentials)
+            avatar = await self._signing().login(credentials)
             self._sign_out()
             self.avatar = avatar
             self._session = None
@@ -195,11 +196,11 @@ class Gate:
         return avatar
 
     async def scram_secret(self, authcid: str) -> ScramSecret:
-        return await self._signin.scram_secret(authcid)
+        return await self._signing().scram_secret(authcid)
 
     async def login_failed(self, mechanism: str, authcid: str) -> None:
         try:
-            await self._signin.proof_failed(mechanism, authcid)
+            await self._signing().proof_failed(mechanism, authcid)
         finally:
             self.record.signed_in(*self._state())
 
@@ -372,7 +373,8 @@ class Gate:
         self._forget()
         self.record.ends(*self._state())
         self._sign_out()
-        self._signin.closed()
+        if self._signin is not None:
+            self._signin.closed()
         self._pauses.let_go()
         if self._counted:
             self._counted = False
@@ -382,6 +384,11 @@ class Gate:
                 self._realm.stress.look()
 
     # Inside
+
+    def _signing(self) -> Signin:
+        if self._signin is None:
+            self._signin = Signin(self._realm, self.client, self.record)
+        return self._signin
 
     def _rate(self, book: Rulebook) -> int:
         """Count a stranger's message, where somebody asks."""
@@ -402,10 +409,11 @@ class Gate:
             return 0
         if self.client.address in self._realm.settings.current.bans.exempt:
             return 0
-        return max(
-            self._unknown,
-            self._realm.rates.unknown(self.client.address, harvest.window_s),
+        here = self._unknown
+        count = self._realm.rates.unknown(
+            self.client.address, harvest.window_s
         )
+        return count if count > here else here
 
     async def _missed(self, harvest: HarvestRules) -> None:
         """Count a recipient that nobody is, and let time pass."""

@@ -108,10 +108,9 @@ class Record:
 
     def rules(self) -> str:
         """The rules that decided since the last MAIL, blank between."""
-        rules: list[str] = []
+        rules: dict[str, None] = {}
         for stage, _, decision in reversed(self.steps):
-            if decision.rule not in rules:
-                rules.append(decision.rule)
+            rules[decision.rule] = None
             if stage == "mail":
                 break
         return " ".join(reversed(rules))
