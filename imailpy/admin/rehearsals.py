@@ -56,7 +56,7 @@ class _Unread:
         self, path: str, most_octets: int = 0, *, private: bool = False
     ) -> bytes:
         """Anything."""
-        return b"-"
+        return b"#"
 
 
 @implementer(ITls)

@@ -174,6 +174,57 @@ class WhyTests(SynchronousTestCase):
         same = self.ask("diff", old, old)
         self.assertEqual(same["groups"], [])
 
+    def test_diff_of_policies(self) -> None:
+        """Each configuration is asked by the policy in Python and the lists
+        that it names, not by those of the running server."""
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        plain = Path(self.server.data, "imailpy.toml").read_text("utf-8")
+        for name, text in (
+            ("old.toml", plain),
+            ("new.toml", f"{plain}\n[policy]\nfile = 'policy.py'\n"),
+            ("bad.toml", f"{plain}\n[policy]\nfile = 'bad.py'\n"),
+            (
+                "list.toml",
+                f"{plain}\n[relay]\npolicy = 'addresses'\n"
+                "addresses_file = 'clients'\n",
+            ),
+            ("clients", "198.51.100.200\n"),
+            ("bad.py", "x = (\n"),
+            (
+                "policy.py",
+                "from imailpy.policy.api import on_rcpt, recipient, reject\n"
+                "@on_rcpt('no_bob')\n"
+                "def no_bob(facts):\n"
+                "    if recipient(facts) == 'bob@example.test':\n"
+                "        return reject('it is bob', 'Not bob')\n",
+            ),
+        ):
+            Path(folder, name).write_text(text, encoding="utf-8")
+        old, new = f"{folder}/old.toml", f"{folder}/new.toml"
+        [group] = self.ask("diff", old, new, "--most", "0")["groups"]
+        self.assertEqual(group["new_rule"], "policy.no_bob")
+        self.assertEqual(self.ask("diff", new, new)["groups"], [])
+        listed = self.ask("diff", old, f"{folder}/list.toml", code=1)
+        self.assertIn("clients:1", {e["entry"][-9:] for e in listed["groups"]})
+        done = self.server.imailctl("diff", old, f"{folder}/bad.toml")
+        self.assertIn("bad.py:1: SyntaxError", done.stderr)
+        found = self.ask("check", f"{folder}/bad.toml", code=1)
+        [problem] = found["problems"]
+        self.assertEqual(problem["kind"], "policy")
+        self.assertRegex(problem["entry"], r"bad\.toml:\d+$")
+
+    def test_shipped_configuration_passes(self) -> None:
+        """The shipped configuration relays for nobody, and neither does
+        that of the demonstration; a certificate that is not there yet is a
+        warning, no problem."""
+        etc = Path(__file__).parents[2] / "etc" / "imailpy.toml"
+        found = self.ask("check", str(etc))
+        self.assertEqual(found["problems"], [])
+        self.assertEqual(found["played"], 20_000)
+        self.assertIn("no certificate", found["warnings"][0])
+        self.assertEqual(self.ask("check")["problems"], [])
+
 
 class OfflineTests(SynchronousTestCase):
     """Without a running server."""
