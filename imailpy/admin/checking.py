@@ -19,7 +19,7 @@ from attrs import define, evolve, field, frozen
 
 from imailpy.config.listeners import listeners
 from imailpy.config.lists import networks as listed_networks
-from imailpy.config.relaying import warnings
+from imailpy.config.relaying import gateways, warnings
 from imailpy.config.schema import Configuration, Service
 from imailpy.delivery.routing import Router
 from imailpy.interfaces.directory import IDirectory
@@ -173,39 +173,6 @@ def _policy(configuration: Configuration) -> Iterator[Problem]:
 
 
 # Whom a list trusts
-
-
-def gateways(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """
-    Give (network, what it is) of those who hand us mail of strangers under
-    their own address.
-    """
-    for address in configuration.server.own_addresses:
-        yield address, "an address of this server"
-    for each in listeners(configuration.listeners):
-        told = configuration.listeners.get(each.name)
-        for network in getattr(told, "proxy", None) or ():
-            yield network, f"a proxy of the listener {each.name}"
-        if each.address and each.enabled and each.address not in _ANY:
-            yield each.address, f"the address of the listener {each.name}"
-    for network in getattr(configuration.smtp, "xclient", ()):
-        yield network, "an XCLIENT peer"
-    for network in configuration.relay.gateways:
-        yield network, "a gateway"
-    smart_host = configuration.delivery.smart_host.host
-    if smart_host and _is_address(smart_host):
-        yield smart_host, "the smart host"
-
-
-_ANY = ("0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104
-
-
-def _is_address(text: str) -> bool:
-    try:
-        canonical_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _trusted(configuration: Configuration, disk: IDisk) -> Iterator[Problem]:

@@ -97,9 +97,9 @@ def _read(
     key: tuple[Any, ...], disk: IDisk, file: str, make: Callable[[str], T]
 ) -> T:
     octets = disk.read_foreign(file, MOST_OCTETS)
-    digest = hashlib.sha256(octets).digest()
+    seen = hashlib.sha256(octets).digest()
     known = _known.get(key)
-    if known is not None and known[0] == digest:
+    if known is not None and known[0] == seen:
         found: T = known[1]
         return found
     # The old one goes before the new one comes: both may be large.
@@ -113,5 +113,5 @@ def _read(
     made = make(text)
     if len(_known) >= _MOST_KNOWN:
         _known.pop(next(iter(_known)))
-    _known[key] = digest, made
+    _known[key] = seen, made
     return made

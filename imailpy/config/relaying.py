@@ -20,6 +20,7 @@ from imailpy.config.listeners import listeners
 from imailpy.config.read import complain
 from imailpy.config.schema import Configuration, Service
 from imailpy.interfaces.world import IDisk
+from imailpy.mail.facts import canonical_address
 from imailpy.mail.path import canonical_domain
 from imailpy.policy.networks import Networks
 from imailpy.policy.settings import RecipientCheck, RelayPolicy
@@ -243,6 +244,43 @@ def files(configuration: Configuration, disk: IDisk) -> Wrong:
         yield path, f"{error.filename or 'the file'} does not exist"
     except OSError as error:
         yield path, f"cannot be read: {error.strerror}"
+
+
+def gateways(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """
+    Give (network, what it is) of those who hand us mail of strangers under
+    their own address.
+    """
+    for address in configuration.server.own_addresses:
+        yield address, "an address of this server"
+    for each in listeners(configuration.listeners):
+        told = configuration.listeners.get(each.name)
+        for network in getattr(told, "proxy", None) or ():
+            yield network, f"a proxy of the listener {each.name}"
+        if each.enabled and _is_one_of_many(each.address):
+            yield each.address, f"the address of the listener {each.name}"
+    for network in getattr(configuration.smtp, "xclient", ()):
+        yield network, "an XCLIENT peer"
+    for network in configuration.relay.gateways:
+        yield network, "a gateway"
+    smart_host = configuration.delivery.smart_host.host
+    if smart_host and _is_address(smart_host):
+        yield smart_host, "the smart host"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        canonical_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_one_of_many(address: str) -> bool:
+    """Whether it is an address that others know this machine by."""
+    return _is_address(address) and not (
+        _is_loopback(address) or ipaddress.ip_address(address).is_unspecified
+    )
 
 
 def warnings(configuration: Configuration) -> list[Complaint]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from imailpy.delivery.remote import Remote, RemoteCarrier, destination_of
@@ -102,6 +102,8 @@ class CallAhead:
         call = self._world.clock.call_later(PATIENCE_S, asking.cancel)
         try:
             known, why = await asking
+        except CancelledError:
+            known, why = Known.UNKNOWN, f"no answer in {PATIENCE_S:g} s"
         except Exception as error:
             # Whatever went wrong out there: nothing is known.
             known, why = Known.UNKNOWN, str(error) or type(error).__name__

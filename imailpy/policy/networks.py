@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 
-_MANY = 10_000
 _LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 
 
@@ -70,17 +69,9 @@ class _Ranges:
     firsts: Sequence[int] = ()
     lasts: Sequence[int] = ()
     owners: Sequence[int] = ()
-    # Of many IPv6 ranges the upper halves of the starts, in one piece of
-    # memory: most of a search takes place there.
-    uppers: Sequence[int] = ()
 
     def find(self, number: int) -> int | None:
-        low, high = 0, len(self.firsts)
-        if self.uppers:
-            upper = number >> 64
-            high = bisect_right(self.uppers, upper)
-            low = bisect_left(self.uppers, upper, 0, high)
-        at = bisect_right(self.firsts, number, low, high) - 1
+        at = bisect_right(self.firsts, number) - 1
         if at < 0 or number > self.lasts[at]:
             return None
         return self.owners[at]
@@ -233,12 +224,7 @@ def _side_by_side(columns: Columns) -> _Ranges:
         if columns.version == 4:
             entry_firsts = array("I", entry_firsts)
             entry_lasts = array("I", entry_lasts)
-        return _Ranges(
-            entry_firsts,
-            entry_lasts,
-            array("I", columns.places),
-            _uppers(columns.version, entry_firsts),
-        )
+        return _Ranges(entry_firsts, entry_lasts, array("I", columns.places))
     # Wider before narrower; of equal ones the later first, so that the
     # earlier lies on top of it.
     keys = [
@@ -281,17 +267,10 @@ def _side_by_side(columns: Columns) -> _Ranges:
         now = around.pop() if around else -1
     places = columns.places
     return _Ranges(
-        firsts,
-        lasts,
+        firsts if columns.version == 4 else tuple(firsts),
+        lasts if columns.version == 4 else tuple(lasts),
         array("I", map(places.__getitem__, owners)),
-        _uppers(columns.version, firsts),
     )
-
-
-def _uppers(version: int, firsts: Sequence[int]) -> Sequence[int]:
-    if version == 4 or len(firsts) < _MANY:
-        return ()
-    return array("Q", [first >> 64 for first in firsts])
 
 
 def _column(kind: str | None) -> list[int] | array[int]:

@@ -174,7 +174,8 @@ def pack(text: str, file: str, more: Sequence[Network] = ()) -> PackedNetworks:
         file,
         lines,
         Columns(4, four_firsts, four_lasts, four_places),
-        Columns(6, six_firsts, six_lasts, six_places),
+        # The garbage collector passes over tuples of numbers.
+        Columns(6, tuple(six_firsts), tuple(six_lasts), six_places),
         rows,
         tuple(more),
     )

@@ -112,6 +112,16 @@ class CheckTests(SynchronousTestCase):
             self.assertIn(("proxy", "new.toml:8"), kinds, more)
             self.assertIn(("relay", "new.toml:8"), kinds, more)
 
+    def test_peers_of_proxy_protocol_and_xclient(self) -> None:
+        """A list that holds one of those peers fails, too."""
+        said = "[relay]\npolicy = 'addresses'\naddresses = ['10.0.0.0/8']\n"
+        for before, line, behind in (
+            ("smtp.proxy = ['10.1.2.3']\n", 9, ""),
+            ("", 8, "[smtp]\nxclient = ['10.1.2.0/24']\n"),
+        ):
+            kinds = self.problems(before + said + behind)
+            self.assertIn(("proxy", f"new.toml:{line}"), kinds)
+
     def test_exempt_proxy(self) -> None:
         """A proxy that may spoof is a problem, too."""
         kinds = self.problems(

@@ -34,3 +34,6 @@ class ConnectTests(SynchronousTestCase):
         ):
             decision = answer(row.decide(ConnectFacts(client(address))))
             self.assertEqual(decision.rule, rule, address)
+            self.assertEqual(
+                decision.refuses, rule == "connect.access", address
+            )

@@ -1,6 +1,7 @@
 """Users of a real LDAP server: logging in, and being written to."""
 
 import atexit
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from imailpy.interfaces.directory import (
     AccountSecrets,
     Alias,
     Domain,
+    SecondFactor,
 )
 from imailpy.interfaces.realm import IRecipientCheck, Known, Standing
 from imailpy.mail import PasswordCredentials, Path, Secret
@@ -90,7 +92,12 @@ class FastPasswords(Passwords):
 
     checked = 0
 
-    async def verify(self, encoded: str | None, password: Secret) -> bool:
+    async def verify(
+        self,
+        encoded: str | None,
+        password: Secret,
+        kinds: Sequence[str] = (),
+    ) -> bool:
         self.checked += 1
         right = prepare(password) == PASSWORD.encode()
         return right and encoded is not None
@@ -224,6 +231,16 @@ class LdapTests(TestCase):
         """An account with a password here knows that one alone."""
         await self.show("ann@local.test", PASSWORD)
         await self.refuse("ann@local.test", "another secret")
+
+    async def test_B9_9_second_factor(self) -> None:
+        """One-time codes kept here hold for a password kept there, also for
+        one that was right a moment ago."""
+        await self.show("dora@local.test", "dora has a secret")
+        await self.directory.set_second_factor(
+            "id-dora", SecondFactor(Secret(b"s" * 20), confirmed=True)
+        )
+        why = await self.refuse("dora@local.test", "dora has a secret")
+        self.assertIn("app passwords only", why)
 
     async def test_disabled(self) -> None:
         """Disabled there or here: not let in."""
@@ -509,7 +526,9 @@ class LdapTests(TestCase):
         self.assertNotIn("away@other.test", self.directory.entries)
 
     async def test_rehearsal(self) -> None:
-        """An operator is told what a login would do, and no secrets."""
+        """An operator is told what a login would do, and no secrets; what
+        was right a moment ago is asked for again."""
+        await self.show("carl@local.test", "carl has a secret")
         steps = await self.checkers.rehearse(
             PasswordCredentials(
                 "carl@local.test", Secret(b"carl has a secret")
