@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -112,6 +113,22 @@ class WhyTests(SynchronousTestCase):
         by_address = self.ask("why", FROM, "--since", "1h")["entries"]
         self.assertIn(message, [each.get("message") for each in by_address])
 
+    def test_offences_are_told(self) -> None:
+        """Of a client that asked for a web page, that is told as well."""
+        with socket.create_connection(
+            (HOST, self.server.port(25)), 10, source_address=("127.0.0.77", 0)
+        ) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while client.recv(4096):
+                pass
+        self.log_line("smtp.offence .*client=127.0.0.77")
+
+        def known() -> bool:
+            done = self.server.imailctl("why", "127.0.0.77")
+            return bool(re.search("smtp.offence .*kind_=http", done.stdout))
+
+        wait_for("the offence", known)
+
     def test_nothing_is_known(self) -> None:
         """Exit code 1 where nothing is known."""
         self.ask("why", "nosuchsession", code=1)
@@ -143,6 +160,9 @@ class WhyTests(SynchronousTestCase):
         self.assertEqual(relay["entry"], "relay.policy (default)")
         limit = rows["connect", "connect.per_address"]
         self.assertFalse(limit["on"])
+        self.assertEqual(
+            rows["connect", "connect.access"]["entry"], "access (default)"
+        )
         self.assertRegex(limit["entry"], r"imailpy\.toml:\d+$")
 
     def test_diff(self) -> None:
