@@ -281,11 +281,13 @@ class Evaluation(Generic[F]):
                 heard.append((said, check))
             elif trail is not None:
                 trail.append(Asked(check, None))
-            pair = next(checks, None)
-            if pair is None:
+            for pair in checks:
+                said = pair[0](facts, settings)
+                if said is not None or trail is not None:
+                    check = pair[1]
+                    break
+            else:
                 return self._together(heard) if heard else self._accepted
-            function, check = pair
-            said = function(facts, settings)
 
     async def _after(
         self,
