@@ -22,6 +22,8 @@ from imailpy.mail.path import fold_local_part
 
 _POSTMASTER = "postmaster"
 
+_ANY_ROOM = Standing(True, True)
+
 # So many routes are kept; then it starts over.
 _MOST_ROUTES = 8_192
 
@@ -89,15 +91,17 @@ class Router:
         self._found_with: tuple[int, object] = (0, None)
 
     async def standing(self, path: Path) -> Standing:
-        route = await self.resolve(path)
+        route = self._at_hand(path) or await self.resolve(path)
         if not route.local or not route.places:
             return Standing(route.local, route.local and route.exists)
+        if all(place.account.quota_octets is None for place in route.places):
+            return _ANY_ROOM
         rooms = [await self._room(place.account) for place in route.places]
         limited = [room for room in rooms if room is not None]
         # Full only if nobody behind the address has room; the most that
         # anybody has is what may be sent.
         if len(limited) < len(rooms) or route.outward or route.discards:
-            return Standing(True, True)
+            return _ANY_ROOM
         room = max(limited)
         return Standing(True, True, room <= 0, max(room, 0))
 
@@ -112,17 +116,23 @@ class Router:
         Raises:
             DirectoryUnavailable: It cannot be told just now.
         """
+        route = self._at_hand(path)
+        if route is None:
+            found_with = self._found_with
+            route = await self._resolved(path)
+            if route.local and route.exists:
+                key = path.local_part, path.domain
+                self._keep(key, route, found_with)
+        return route
+
+    def _at_hand(self, path: Path) -> Route | None:
+        """Give a route that was found before; None: it has to be found."""
         found_with = self._directory.version, self._settings.current
         if found_with != self._found_with:
             self._routes.clear()
             self._found_with = found_with
-        key = path.local_part, path.domain
-        route = self._routes.get(key)
-        if route is None:
-            route = await self._resolved(path)
-            if route.local and route.exists:
-                self._keep(key, route, found_with)
-        return route
+            return None
+        return self._routes.get((path.local_part, path.domain))
 
     def _keep(
         self, key: tuple[str, str], route: Route, found_with: object

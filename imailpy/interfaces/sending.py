@@ -38,6 +38,10 @@ class OwnLimits:
     hold: bool | None = None
 
 
+# Of nearly every account.
+NO_OWN_LIMITS = OwnLimits()
+
+
 @frozen
 class HourUse:
     """What an account has sent in one hour."""

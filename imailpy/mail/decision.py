@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum
-from functools import cached_property
 
-from attrs import frozen
+from attrs import field, frozen
 
 from imailpy.mail.reply import Reply
 
@@ -20,6 +19,9 @@ class Verdict(Enum):
     QUARANTINE = "quarantine"
     DEFER = "defer"
     REJECT = "reject"
+
+
+_DEFER, _REJECT = Verdict.DEFER, Verdict.REJECT
 
 
 @frozen
@@ -50,6 +52,7 @@ class Decision:
         snapshot: Number of the settings it was decided by; 0 for none.
         marks: Written on the message if it is taken.
         held: It is taken, and kept in the queue until an operator says so.
+        refuses: The peer is told no, for now or for good.
     """
 
     verdict: Verdict
@@ -60,11 +63,12 @@ class Decision:
     snapshot: int = 0
     marks: tuple[Mark, ...] = ()
     held: bool = False
+    refuses: bool = field(init=False, eq=False, repr=False)
 
-    @cached_property
-    def refuses(self) -> bool:
-        """Whether the peer is told no, for now or for good."""
-        return self.verdict in (Verdict.DEFER, Verdict.REJECT)
+    @refuses.default
+    def _refuses(self) -> bool:
+        verdict = self.verdict
+        return verdict is _DEFER or verdict is _REJECT
 
 
 ACCEPTED = Decision(Verdict.ACCEPT, "default.accept", "no check objected")

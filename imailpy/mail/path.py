@@ -15,10 +15,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import idna
-from attrs import frozen
+from attrs import field, frozen
 
 # Octets, the path's angle brackets left out [RFC5321 4.5.3.1].
 MAX_LOCAL_PART = 64
@@ -55,6 +55,10 @@ class Path:
 
     local_part: str
     domain: str
+    # Worked out when somebody asks: `cached_property` would make each look
+    # at any attribute dearer.
+    _folded: str = field(default="", init=False, eq=False, repr=False)
+    _text: str = field(default="", init=False, eq=False, repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Path:
@@ -88,7 +92,7 @@ class Path:
         """Whether only SMTPUTF8 can carry it [RFC6531 3.2]."""
         return not self.local_part.isascii()
 
-    @cached_property
+    @property
     def folded(self) -> str:
         """
         The one key for look-ups: local part in NFC and case-folded.
@@ -96,19 +100,23 @@ class Path:
         Local parts are compared without case, as every mail user expects,
         although [RFC5321 2.4] leaves that to the domain.
         """
-        return f"{fold_local_part(self.local_part)}@{self.domain}"
-
-    @cached_property
-    def _text(self) -> str:
-        if not self.domain:
-            return self.local_part
-        return f"{quote_local_part(self.local_part)}@{self.domain}"
+        folded = self._folded
+        if not folded:
+            folded = f"{fold_local_part(self.local_part)}@{self.domain}"
+            object.__setattr__(self, "_folded", folded)
+        return folded
 
     def __str__(self) -> str:
-        return self._text
+        text = self._text
+        if not text:
+            text = self.local_part
+            if self.domain:
+                text = f"{quote_local_part(text)}@{self.domain}"
+            object.__setattr__(self, "_text", text)
+        return text
 
     def __bytes__(self) -> bytes:
-        return self._text.encode()
+        return str(self).encode()
 
 
 NULL_PATH = Path("", "")

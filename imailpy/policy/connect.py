@@ -17,7 +17,10 @@ _TOO_MANY = Reply(421, "Too many connections, please try later", "4.7.0")
 
 def total(facts: ConnectFacts, settings: PolicySettings) -> Decision | None:
     """Refuse what is over the limit of all connections together."""
-    return _over("connect.total", facts.in_total, settings.limits.total)
+    most = settings.limits.total
+    if not most or facts.in_total <= most:
+        return None
+    return _over("connect.total", facts.in_total, most)
 
 
 def per_address(
@@ -44,37 +47,23 @@ def address_rate(
     facts: ConnectFacts, settings: PolicySettings
 ) -> Decision | None:
     """Refuse who comes too often from one address."""
-    return _too_often(
-        "connect.address_rate",
-        facts,
-        facts.address_rate,
-        settings.limits.address_rate,
-        settings,
-    )
+    most = settings.limits.address_rate
+    if not most or facts.address_rate <= most or _exempt(facts, settings):
+        return None
+    return _too_often("connect.address_rate", facts.address_rate, most)
 
 
 def network_rate(
     facts: ConnectFacts, settings: PolicySettings
 ) -> Decision | None:
     """Refuse who comes too often from one network."""
-    return _too_often(
-        "connect.network_rate",
-        facts,
-        facts.network_rate,
-        settings.limits.network_rate,
-        settings,
-    )
-
-
-def _too_often(
-    rule: str,
-    facts: ConnectFacts,
-    count: int,
-    most: int,
-    settings: PolicySettings,
-) -> Decision | None:
-    if not most or count <= most or _exempt(facts, settings):
+    most = settings.limits.network_rate
+    if not most or facts.network_rate <= most or _exempt(facts, settings):
         return None
+    return _too_often("connect.network_rate", facts.network_rate, most)
+
+
+def _too_often(rule: str, count: int, most: int) -> Decision:
     return Decision(
         Verdict.DEFER,
         rule,
@@ -87,9 +76,7 @@ def _exempt(facts: ConnectFacts, settings: PolicySettings) -> bool:
     return facts.client.address in settings.limits.exempt
 
 
-def _over(rule: str, count: int, most: int) -> Decision | None:
-    if not most or count <= most:
-        return None
+def _over(rule: str, count: int, most: int) -> Decision:
     return Decision(
         Verdict.DEFER,
         rule,

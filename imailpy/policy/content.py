@@ -48,6 +48,9 @@ def authorship(
 
 def quota(facts: DataFacts, settings: PolicySettings) -> Decision | None:
     """Refuse for a recipient whose mailbox the message does not fit into."""
+    standing = facts.standing
+    if standing.room_octets is None and not standing.over_quota:
+        return None
     if facts.recipient.forward_path.local_part.lower() == "postmaster":
         return None
-    return rcpt.room(facts.standing, facts.message.size_octets, settings)
+    return rcpt.room(standing, facts.message.size_octets, settings)

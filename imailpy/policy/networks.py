@@ -143,7 +143,7 @@ class Networks:
         return None if owner is None else self.entries[owner]
 
     def __contains__(self, address: str) -> bool:
-        return self.find(address) is not None
+        return bool(self.entries) and self.find(address) is not None
 
     def __len__(self) -> int:
         return len(self.entries)

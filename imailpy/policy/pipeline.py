@@ -18,7 +18,7 @@ to be moved for them. The numbers are those of that list.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from operator import is_
 from typing import Any, Generic, TypeVar
 
@@ -54,7 +54,7 @@ Answer = Decision | None | Awaitable[Decision | None]
 
 _HARDNESS = {verdict: at for at, verdict in enumerate(Verdict)}
 _HARDNESS[Verdict.UNKNOWN] = -1
-_REFUSED_FROM = _HARDNESS[Verdict.DEFER]
+_ACCEPT = Verdict.ACCEPT
 
 
 @frozen
@@ -176,6 +176,11 @@ def _accepted(stage: str) -> Decision:
     return Decision(Verdict.ACCEPT, f"{stage}.accept", "no check objected")
 
 
+# A check, ready to be asked, and what it said.
+_Pair = tuple[Callable[[F, PolicySettings], Answer], Check[F]]
+_Heard = tuple[Decision, Check[F]]
+
+
 class Evaluation(Generic[F]):
     """
     A row, ready to be asked.
@@ -215,6 +220,13 @@ class Evaluation(Generic[F]):
     async def decide(
         self, facts: F, trail: list[Asked] | None = None
     ) -> Decision:
+        """As `ask`, for those who can wait."""
+        answer = self.ask(facts, trail)
+        return answer if isinstance(answer, Decision) else await answer
+
+    def ask(
+        self, facts: F, trail: list[Asked] | None = None
+    ) -> Decision | Awaitable[Decision]:
         """
         Ask the checks in order, up to the first that refuses.
 
@@ -226,28 +238,84 @@ class Evaluation(Generic[F]):
             The refusal; without one the hardest decision, of equally hard
             ones the first; without any a plain acceptance. A signal that
             could not be had (UNKNOWN) is in the trail and counts as nothing.
+            Something to wait for only where a check has to wait.
         """
-        hardest, hardness = self._accepted, -1
-        marks: tuple[Mark, ...] = ()
         settings = self.settings
-        by: Check[F] | None = None
-        for function, check in self._checks:
+        checks = iter(self._checks)
+        for function, check in checks:
             said = function(facts, settings)
-            if said is not None and not isinstance(said, Decision):
-                said = await said
-            if trail is not None:
-                trail.append(Asked(check, said and self._stamped(said, check)))
-            if said is None:
-                continue
+            if said is not None or trail is not None:
+                return self._on(said, check, facts, trail, checks, [])
+        return self._accepted
+
+    def _on(
+        self,
+        said: Answer,
+        check: Check[F],
+        facts: F,
+        trail: list[Asked] | None,
+        checks: Iterator[_Pair[F]],
+        heard: list[_Heard[F]],
+    ) -> Decision | Awaitable[Decision]:
+        """
+        Go on from where a check has said something.
+
+        Args:
+            said: What.
+            check: Which.
+            checks: Those that are left.
+            heard: What those before it said.
+        """
+        settings = self.settings
+        while True:
+            if said is not None:
+                if not isinstance(said, Decision):
+                    return self._after(
+                        said, check, facts, trail, checks, heard
+                    )
+                if trail is not None:
+                    stamped = self._stamped(said, check)
+                    trail.append(Asked(check, stamped))
+                if said.refuses:
+                    return self._stamped(said, check)
+                heard.append((said, check))
+            elif trail is not None:
+                trail.append(Asked(check, None))
+            pair = next(checks, None)
+            if pair is None:
+                return self._together(heard) if heard else self._accepted
+            function, check = pair
+            said = function(facts, settings)
+
+    async def _after(
+        self,
+        waiting: Awaitable[Decision | None],
+        check: Check[F],
+        facts: F,
+        trail: list[Asked] | None,
+        checks: Iterator[_Pair[F]],
+        heard: list[_Heard[F]],
+    ) -> Decision:
+        """Go on when a check knows."""
+        said = await waiting
+        answer = self._on(said, check, facts, trail, checks, heard)
+        return answer if isinstance(answer, Decision) else await answer
+
+    def _together(self, heard: list[_Heard[F]]) -> Decision:
+        """Give what comes of decisions none of which refuses."""
+        hardest, by = heard[0]
+        if len(heard) == 1 and hardest.verdict is _ACCEPT:
+            return self._stamped(hardest, by)
+        hardness = -1
+        marks: tuple[Mark, ...] = ()
+        for said, check in heard:
             how_hard = _HARDNESS[said.verdict]
-            if how_hard >= _REFUSED_FROM:
-                return self._stamped(said, check)
             if said.marks:
                 marks += said.marks
             if how_hard > hardness:
                 hardest, hardness, by = said, how_hard, check
-        if by is None:
-            return hardest
+        if hardness < 0:
+            return self._accepted
         if marks != hardest.marks:
             hardest = evolve(hardest, marks=marks)
         return self._stamped(hardest, by)

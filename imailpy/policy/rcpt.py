@@ -93,10 +93,13 @@ def exists(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
 
 def quota(facts: RcptFacts, settings: PolicySettings) -> Decision | None:
     """Refuse while the mailbox has no room for what was announced."""
+    standing = facts.standing
+    if standing.room_octets is None and not standing.over_quota:
+        return None
     if facts.is_postmaster:
         return None
     size_octets = facts.mail.parameters.size_octets or 0
-    return room(facts.standing, size_octets, settings)
+    return room(standing, size_octets, settings)
 
 
 def room(

@@ -9,6 +9,7 @@ another author out of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from imailpy.interfaces.body import IBody
 from imailpy.interfaces.directory import IDirectory
@@ -22,6 +23,8 @@ from imailpy.realm.avatar import owns
 
 # Each may cost a look-up; nobody writes with more people than this.
 MOST_AUTHORS = 100
+# Octets of a field that is kept with what was read out of it.
+_MOST_KEPT = 512
 
 
 class _Unreadable(Exception):
@@ -38,13 +41,11 @@ async def read_authorship(
         sender = _sender(fields[b"sender"])
     except _Unreadable as error:
         return Authorship(readable=False, complaint=str(error))
-    claimed = authors if sender is None else [*authors, sender]
+    claimed = authors if sender is None else (*authors, sender)
     foreign = [
         path for path in claimed if not await owns(directory, avatar, path)
     ]
-    return Authorship(
-        authors=tuple(authors), sender=sender, foreign=tuple(foreign)
-    )
+    return Authorship(authors=authors, sender=sender, foreign=tuple(foreign))
 
 
 def _fields(body: IBody) -> dict[bytes, list[bytes]]:
@@ -84,7 +85,13 @@ def _sender(values: Sequence[bytes]) -> Path | None:
     return paths[0]
 
 
-def _mailboxes(name: str, value: bytes) -> list[Path]:
+def _mailboxes(name: str, value: bytes) -> tuple[Path, ...]:
+    if len(value) <= _MOST_KEPT:
+        return _kept(name, value)
+    return _read(name, value)
+
+
+def _read(name: str, value: bytes) -> tuple[Path, ...]:
     listed = parse_addresses(unfold(value))
     mailboxes = listed.mailboxes
     if not listed.well_formed or listed.truncated or not mailboxes:
@@ -97,4 +104,8 @@ def _mailboxes(name: str, value: bytes) -> list[Path]:
         if path is None:
             raise _Unreadable(f"{name} has something that is no address")
         paths.append(path)
-    return paths
+    return tuple(paths)
+
+
+# A user writes the same From again and again.
+_kept = lru_cache(maxsize=1024)(_read)

@@ -23,7 +23,7 @@ from imailpy.interfaces.world import IWorld
 from imailpy.mail import Ban, Client, Sign
 from imailpy.policy.networks import address_number, parse_network
 from imailpy.realm.counters import Counters
-from imailpy.realm.limits import own_network, spell
+from imailpy.realm.limits import origin
 from imailpy.realm.settings import BanSettings
 
 _WIDTH = {4: 32, 6: 128}
@@ -120,7 +120,7 @@ class Bans:
             address_number(address)
         except ValueError:
             return
-        thing = spell(b"s", own_network(address))
+        thing = b"s" + origin(address).client
         score = self._counters.add(thing, settings.window_s, weight)
         # What it was already banned for does not count twice.
         if score < settings.score or score - weight >= settings.score:

@@ -2,39 +2,40 @@
 Counting things of which there may be millions, in a room that does not grow.
 
 A table of fixed size. A keyed hash of the thing says in which four slots it
-may be, so that nobody outside can choose things that meet there. When all
-four are taken, one whose time is over makes place, or the smallest: whoever
-comes once from each of ten million addresses pushes out others like itself,
-and not those that come often. What was pushed out was counted too low, never
-too high: the honest are not refused for somebody else's doing.
+may be, so that nobody outside can choose things that meet there: Python's own
+for octets, which is SipHash with a secret of the process, of our key and the
+thing [SECURITY B13.12]. When all four are taken, one whose time is over makes
+place, or the smallest: whoever comes once from each of ten million addresses
+pushes out others like itself, and not those that come often. What was pushed
+out was counted too low, never too high: the honest are not refused for
+somebody else's doing.
 
-A slot is 16 octets: hash, end of its time, count. Pieces of the table are
-made when they are first needed.
+A slot is 16 octets: hash, end of its time, count. Four lie together, in one
+line of the processor's cache: first their hashes, then the rest. Pieces of
+the table are made when they are first needed.
 """
 
 from __future__ import annotations
 
 from array import array
-from hashlib import blake2b
+from struct import Struct
+from typing import TypeAlias
 
 from imailpy.interfaces.world import IClock
 
 SLOTS = 1 << 18
 SLOT_OCTETS = 16
 _WAYS = 4
+# Words of eight octets that four slots take.
+_WORDS = 2 * _WAYS
 _PIECE = 4096
 _MOST = 2**32 - 1
+_TAG = 2**64 - 1
+_COUNT_BITS = 32
 
-
-class _Piece:
-    """Slots of one part of the table."""
-
-    __slots__ = ("counts", "ends", "tags")
-
-    def __init__(self, slots: int) -> None:
-        self.tags = array("Q", bytes(8 * slots))
-        self.ends = array("I", bytes(4 * slots))
-        self.counts = array("I", bytes(4 * slots))
+# Words: four hashes, then `end << 32 | count` of each, and so on.
+_hashes = Struct(f"{_WAYS}Q").unpack_from
+_Piece: TypeAlias = "array[int]"
 
 
 class Counters:
@@ -44,22 +45,31 @@ class Counters:
     Spans of one width lie side by side: a count ends with its span.
 
     Args:
-        key: Of the hash; up to 64 random octets.
+        key: Of the hash: 16 random octets or more.
         slots: How many; a power of two. Rounded up to one bucket.
     """
 
-    __slots__ = ("_base", "_clock", "_piece_slots", "_pieces")
+    __slots__ = (
+        "_clock",
+        "_in_piece",
+        "_in_pieces",
+        "_key",
+        "_piece_slots",
+        "_pieces",
+    )
 
     def __init__(self, clock: IClock, key: bytes, slots: int = SLOTS) -> None:
         slots = max(slots, _WAYS)
         if slots & (slots - 1):
             raise ValueError("slots must be a power of two")
         self._clock = clock
-        self._base = blake2b(key=key, digest_size=8)
+        self._key = key
         self._piece_slots = min(slots, _PIECE)
-        self._pieces: list[_Piece | None] = [None] * (
-            slots // self._piece_slots
-        )
+        count = slots // self._piece_slots
+        self._pieces: list[_Piece | None] = [None] * count
+        # All are powers of two.
+        self._in_pieces = count - 1
+        self._in_piece = self._piece_slots // _WAYS - 1
 
     def add(self, thing: bytes, width_s: int, amount: int = 1) -> int:
         """Count; gives the count of this thing in this span."""
@@ -74,9 +84,11 @@ class Counters:
         piece, at, tag = self._look(thing)
         if piece is None:
             return 0
-        for slot in range(at, at + _WAYS):
-            if piece.tags[slot] == tag and piece.ends[slot] == end:
-                return piece.counts[slot]
+        ways = _hashes(piece, at * 8)
+        if tag in ways:
+            value = piece[at + ways.index(tag) + _WAYS]
+            if value >> _COUNT_BITS == end:
+                return value & _MOST
         return 0
 
     def remember(self, thing: bytes, for_s: int) -> None:
@@ -89,10 +101,12 @@ class Counters:
         """Whether a thing is remembered."""
         now = int(self._clock.monotonic())
         piece, at, tag = self._look(thing)
-        return piece is not None and any(
-            piece.tags[slot] == tag and piece.ends[slot] > now
-            for slot in range(at, at + _WAYS)
-        )
+        if piece is None:
+            return False
+        ways = _hashes(piece, at * 8)
+        if tag not in ways:
+            return False
+        return piece[at + ways.index(tag) + _WAYS] >> _COUNT_BITS > now
 
     def rehearsing(self) -> Counters:
         """A likeness that reads these, and counts on for itself."""
@@ -101,9 +115,11 @@ class Counters:
     def __len__(self) -> int:
         """Slots that were ever used; goes through the table."""
         return sum(
-            len(piece.tags) - piece.tags.count(0)
+            tag != 0
             for piece in self._pieces
             if piece is not None
+            for at in range(0, len(piece), _WORDS)
+            for tag in piece[at : at + _WAYS]
         )
 
     @property
@@ -115,12 +131,11 @@ class Counters:
     # Inside
 
     def _look(self, thing: bytes) -> tuple[_Piece | None, int, int]:
-        """Give the piece, the first of the four slots, the hash."""
-        base = self._base.copy()
-        base.update(thing)
-        tag = int.from_bytes(base.digest(), "little") or 1
-        piece = self._pieces[(tag >> 40) % len(self._pieces)]
-        return piece, (tag * _WAYS) & (self._piece_slots - 1), tag
+        """Give the piece, where in it the four slots begin, the hash."""
+        # 0 is an empty slot.
+        tag = hash(self._key + thing) & _TAG or 1
+        piece = self._pieces[(tag >> 40) & self._in_pieces]
+        return piece, (tag & self._in_piece) * _WORDS, tag
 
     def _put(
         self, thing: bytes, now: int, end: int, amount: int, keeps: bool
@@ -131,25 +146,37 @@ class Counters:
         Args:
             keeps: The count of an earlier end is kept.
         """
-        piece, at, tag = self._look(thing)
+        if end > _MOST:
+            end = _MOST
+        tag = hash(self._key + thing) & _TAG or 1
+        piece = self._pieces[(tag >> 40) & self._in_pieces]
         if piece is None:
-            piece = _Piece(self._piece_slots)
-            self._pieces[(tag >> 40) % len(self._pieces)] = piece
-        tags, ends, counts = piece.tags, piece.ends, piece.counts
-        best, worth = at, _MOST + 1
-        for slot in range(at, at + _WAYS):
-            if tags[slot] == tag:
-                if keeps or ends[slot] == end:
-                    amount = min(_MOST, counts[slot] + amount)
-                best = slot
-                break
-            value = counts[slot] if ends[slot] > now else -1
-            if value < worth:
-                best, worth = slot, value
-        tags[best] = tag
-        ends[best] = min(end, _MOST)
-        counts[best] = amount
+            piece = array("Q", bytes(SLOT_OCTETS * self._piece_slots))
+            self._pieces[(tag >> 40) & self._in_pieces] = piece
+        at = (tag & self._in_piece) * _WORDS
+        ways = _hashes(piece, at * 8)
+        if tag in ways:
+            at += ways.index(tag)
+            value = piece[at + _WAYS]
+            if keeps or value >> _COUNT_BITS == end:
+                amount += value & _MOST
+        else:
+            at += ways.index(0) if 0 in ways else _least(piece, at, now)
+            piece[at] = tag
+        if amount > _MOST:
+            amount = _MOST
+        piece[at + _WAYS] = end << _COUNT_BITS | amount
         return amount
+
+
+def _least(piece: _Piece, at: int, now: int) -> int:
+    """Give which of four slots can best be done without."""
+
+    def worth(way: int) -> int:
+        value = piece[at + _WAYS + way]
+        return value & _MOST if value >> _COUNT_BITS > now else -1
+
+    return min(range(_WAYS), key=worth)
 
 
 class _Apart(Counters):

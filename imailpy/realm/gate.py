@@ -36,7 +36,6 @@ from imailpy.policy.facts import (
     MailFacts,
     MessageFacts,
     RcptFacts,
-    SenderStanding,
     Session,
 )
 from imailpy.policy.pipeline import settle
@@ -95,7 +94,8 @@ class Gate:
         self.avatar: IAvatar | None = None
         self.record = realm.record(client)
         self._realm = realm
-        self._signin = Signin(realm, client, self.record)
+        # Made when somebody signs in: few do among those who deliver.
+        self._signin: Signin | None = None
         self._helo: str | None = None
         self._tls: str | None = None
         self._counted = False
@@ -110,23 +110,26 @@ class Gate:
         self._transaction: _Transaction | None = None
 
     async def connect(self) -> Decision:
-        facts = self._connect_facts()
-        decision = await self._realm.books.current.connect.decide(
-            facts, self.record.asked("connect", facts)
-        )
+        book = self._realm.books.current
+        facts = self._connect_facts(book)
+        decision = book.connect.ask(facts, self.record.asked("connect", facts))
+        if not isinstance(decision, Decision):
+            decision = await decision
         return self._told("connect", self.client.address, decision)
 
-    def _connect_facts(self) -> ConnectFacts:
+    def _connect_facts(self, book: Rulebook) -> ConnectFacts:
         realm, client = self._realm, self.client
         from_address = from_network = 1
         rates = 0, 0
         if not self._counted:
             self._counted = True
             from_address, from_network = realm.connections.enter(client)
-            limits = realm.settings.current.policy.limits
+            limits = book.settings.policy.limits
             if limits.address_rate or limits.network_rate:
                 rates = realm.rates.connected(client)
-            realm.stress.look()
+            stress = realm.stress
+            if realm.connections.total >= book.stressed_from or stress.uneasy:
+                stress.look()
         self._bans_seen = realm.bans.changes
         return ConnectFacts(
             client,
@@ -165,9 +168,11 @@ class Gate:
 
     async def hello(self, name: str) -> Decision:
         facts = HelloFacts(self.client, name, self._tls)
-        decision = await self._realm.books.current.hello.decide(
+        decision = self._realm.books.current.hello.ask(
             facts, self.record.asked("hello", facts)
         )
+        if not isinstance(decision, Decision):
+            decision = await decision
         if not decision.refuses:
             self._helo = name
             self._session = None
@@ -182,7 +187,7 @@ class Gate:
 
     async def login(self, credentials: Credentials) -> IAvatar:
         try:
-            avatar = await self._signin.login(credentials)
+            avatar = await self._signing().login(credentials)
             self._sign_out()
             self.avatar = avatar
             self._session = None
@@ -191,11 +196,11 @@ class Gate:
         return avatar
 
     async def scram_secret(self, authcid: str) -> ScramSecret:
-        return await self._signin.scram_secret(authcid)
+        return await self._signing().scram_secret(authcid)
 
     async def login_failed(self, mechanism: str, authcid: str) -> None:
         try:
-            await self._signin.proof_failed(mechanism, authcid)
+            await self._signing().proof_failed(mechanism, authcid)
         finally:
             self.record.signed_in(*self._state())
 
@@ -205,6 +210,8 @@ class Gate:
         book = self._realm.books.current
         self.reset()
         spending = None
+        # What a stranger's reverse-path is to us, if anybody asks.
+        sender = UNKNOWN_SENDER
         try:
             owned = (
                 self.avatar is not None
@@ -213,7 +220,11 @@ class Gate:
                     self._realm.directory, self.avatar, reverse_path
                 )
             )
-            sender = await self._sender(book, reverse_path)
+            if self.avatar is None and book.asks_sender:
+                senders = self._realm.senders
+                sender = senders.at_hand(reverse_path) or (
+                    await senders.standing(reverse_path, book.asks_sender_user)
+                )
             if self.avatar is not None and self._realm.sending is not None:
                 spending = await self._realm.sending.begin(self.avatar.account)
         except DirectoryUnavailable as error:
@@ -229,9 +240,9 @@ class Gate:
             rate=self._rate(book),
             sender=sender,
         )
-        decision = await book.mail.decide(
-            facts, self.record.asked("mail", facts)
-        )
+        decision = book.mail.ask(facts, self.record.asked("mail", facts))
+        if not isinstance(decision, Decision):
+            decision = await decision
         if not decision.refuses:
             self._transaction = _Transaction(book, facts, spending)
             self._transaction.marks = decision.marks
@@ -269,9 +280,9 @@ class Gate:
         if spending is not None:
             # Before the checks, which may wait: others send meanwhile.
             await spending.take_recipient(path, first_time)
-        decision = await book.rcpt.decide(
-            facts, self.record.asked("rcpt", facts)
-        )
+        decision = book.rcpt.ask(facts, self.record.asked("rcpt", facts))
+        if not isinstance(decision, Decision):
+            decision = await decision
         if spending is not None:
             self._count(spending, facts, decision)
             if decision.refuses:
@@ -306,9 +317,11 @@ class Gate:
             self._told("data", "", decision)
             return [decision] * len(recipients)
         message = MessageFacts(transaction.facts, body.size_octets, authorship)
-        of_all = await book.message.decide(
+        of_all = book.message.ask(
             message, self.record.asked("message", message)
         )
+        if not isinstance(of_all, Decision):
+            of_all = await of_all
         if of_all.refuses:
             self._told("data", "", of_all)
             return [of_all] * len(recipients)
@@ -316,11 +329,13 @@ class Gate:
         for recipient in recipients:
             standing = transaction.standings[recipient.forward_path]
             facts = DataFacts(message, recipient, standing)
-            each = await book.data.decide(
-                facts, self.record.asked("data", facts)
-            )
+            each = book.data.ask(facts, self.record.asked("data", facts))
+            if not isinstance(each, Decision):
+                each = await each
             decisions.append(_harder(of_all, each))
-        settled = settle(decisions, self.client.service == LMTP)
+        settled = decisions
+        if len(decisions) > 1:
+            settled = settle(decisions, self.client.service == LMTP)
         marks = transaction.marks + of_all.marks
         if marks:
             settled = [
@@ -350,14 +365,16 @@ class Gate:
         return self.record.rules()
 
     def reset(self) -> None:
-        self._forget()
-        self.record.ends_transaction(*self._state())
+        if self._transaction is not None or self.record.in_transaction:
+            self._forget()
+            self.record.ends_transaction(*self._state())
 
     def closed(self) -> None:
         self._forget()
         self.record.ends(*self._state())
         self._sign_out()
-        self._signin.closed()
+        if self._signin is not None:
+            self._signin.closed()
         self._pauses.let_go()
         if self._counted:
             self._counted = False
@@ -367,6 +384,11 @@ class Gate:
                 self._realm.stress.look()
 
     # Inside
+
+    def _signing(self) -> Signin:
+        if self._signin is None:
+            self._signin = Signin(self._realm, self.client, self.record)
+        return self._signin
 
     def _rate(self, book: Rulebook) -> int:
         """Count a stranger's message, where somebody asks."""
@@ -387,10 +409,11 @@ class Gate:
             return 0
         if self.client.address in self._realm.settings.current.bans.exempt:
             return 0
-        return max(
-            self._unknown,
-            self._realm.rates.unknown(self.client.address, harvest.window_s),
+        here = self._unknown
+        count = self._realm.rates.unknown(
+            self.client.address, harvest.window_s
         )
+        return count if count > here else here
 
     async def _missed(self, harvest: HarvestRules) -> None:
         """Count a recipient that nobody is, and let time pass."""
@@ -418,12 +441,6 @@ class Gate:
                 self._realm.recipient_checks,
             )
         return self._session
-
-    async def _sender(self, book: Rulebook, path: Path) -> SenderStanding:
-        """What a stranger's reverse-path is to us, if anybody asks."""
-        if self.avatar is not None or not book.asks_sender:
-            return UNKNOWN_SENDER
-        return await self._realm.senders.standing(path, book.asks_sender_user)
 
     def _state(self) -> tuple[str | None, str | None, str | None]:
         """HELO, TLS and user, for the record."""
@@ -467,9 +484,9 @@ class Gate:
             avatar.logout()
 
     def _told(self, stage: str, about: str, decision: Decision) -> Decision:
+        self.record.add(stage, about, decision)
         if decision.refuses and decision.rule.endswith(".unavailable"):
             self._let_down = True
-        self.record.add(stage, about, decision)
         return decision
 
 

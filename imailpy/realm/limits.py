@@ -7,9 +7,9 @@ open, the rest by the size of its table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from imailpy.mail import Client
 from imailpy.policy.networks import address_number
@@ -19,25 +19,43 @@ from imailpy.realm.settings import FailureWindow
 # Address family, number of the network, width of the prefix.
 Prefix = tuple[int, int, int]
 
-_CONNECTION_BITS = {4: (32, 24), 6: (64, 48)}
 _FAILURE_BITS = {4: (32, 26, 21), 6: (64, 48, 32)}
-_ADDRESS_BITS = {4: (32,), 6: (64,)}
+_CLIENT_BITS = {4: (32, 24), 6: (64, 48)}
 _WIDTH = {4: 32, 6: 128}
 _MINUTE_S = 60
+
+
+class Origin(NamedTuple):
+    """
+    Where a client comes from, as counters and tables spell it.
+
+    Attributes:
+        client: What counts as one client: an IPv4 address, an IPv6 /64.
+        network: What counts as one network: an IPv4 /24, an IPv6 /48.
+    """
+
+    client: bytes
+    network: bytes
+
+
+# Asked for at every stage.
+@lru_cache(maxsize=8192)
+def origin(address: str) -> Origin:
+    """Tell where a client comes from."""
+    network, dot, _ = address.rpartition(".")
+    if dot and address[0].isdigit() and ":" not in address:
+        # IPv4, which has but one form: no need to read it.
+        return Origin(b" " + address.encode(), b" " + network.encode())
+    near, wide = prefix(address, _CLIENT_BITS)
+    return Origin(
+        b" %d/%d" % (near[1], near[2]), b" %d/%d" % (wide[1], wide[2])
+    )
 
 
 def prefix(
     address: str, bits: Mapping[int, tuple[int, ...]]
 ) -> tuple[Prefix, ...]:
     """Give the networks that an address is in, one for each width."""
-    return _prefix(address, bits[4], bits[6])
-
-
-# A client's networks are asked for at every stage.
-@lru_cache(maxsize=8192)
-def _prefix(
-    address: str, four: tuple[int, ...], six: tuple[int, ...]
-) -> tuple[Prefix, ...]:
     try:
         version, number = address_number(address)
     except ValueError:
@@ -45,19 +63,11 @@ def _prefix(
         version, number = 4, 0
     width = _WIDTH[version]
     return tuple(
-        (version, number >> (width - wanted), wanted)
-        for wanted in (four if version == 4 else six)
+        [
+            (version, number >> (width - wanted), wanted)
+            for wanted in bits[version]
+        ]
     )
-
-
-def own_network(address: str) -> Prefix:
-    """Give what counts as one client: an IPv4 address, an IPv6 /64."""
-    return prefix(address, _ADDRESS_BITS)[0]
-
-
-def spell(kind: bytes, network: Prefix) -> bytes:
-    """Spell a network for a counter."""
-    return b"%b %d/%d" % (kind, network[1], network[2])
 
 
 class Connections:
@@ -65,22 +75,22 @@ class Connections:
 
     def __init__(self) -> None:
         self.total = 0
-        self._open: dict[tuple[str, Prefix], int] = {}
+        self._open: dict[tuple[str, bytes], int] = {}
 
     def enter(self, client: Client) -> tuple[int, int]:
         """Count one; gives those of its address and of its network."""
         self.total += 1
-        counts = []
-        for key in self._keys(client):
-            count = self._open.get(key, 0) + 1
-            self._open[key] = count
-            counts.append(count)
-        return counts[0], counts[1]
+        service, come_from = client.service, origin(client.address)
+        return (
+            self._enter((service, come_from.client)),
+            self._enter((service, come_from.network)),
+        )
 
     def leave(self, client: Client) -> None:
         """One that was counted is gone."""
         self.total -= 1
-        for key in self._keys(client):
+        for network in origin(client.address):
+            key = client.service, network
             count = self._open[key] - 1
             if count:
                 self._open[key] = count
@@ -97,20 +107,19 @@ class Connections:
         likeness._open = _Over(self._open)
         return likeness
 
-    @staticmethod
-    def _keys(client: Client) -> Iterator[tuple[str, Prefix]]:
-        for network in prefix(client.address, _CONNECTION_BITS):
-            yield client.service, network
+    def _enter(self, key: tuple[str, bytes]) -> int:
+        count = self._open[key] = self._open.get(key, 0) + 1
+        return count
 
 
-class _Over(dict[tuple[str, Prefix], int]):
+class _Over(dict[tuple[str, bytes], int]):
     """Counts that begin where others stand, and leave those alone."""
 
-    def __init__(self, below: dict[tuple[str, Prefix], int]) -> None:
+    def __init__(self, below: dict[tuple[str, bytes], int]) -> None:
         super().__init__()
         self._below = below
 
-    def get(self, key: tuple[str, Prefix], default: Any = None) -> Any:
+    def get(self, key: tuple[str, bytes], default: Any = None) -> Any:
         if key in self:
             return self[key]
         return self._below.get(key, default)
@@ -125,23 +134,23 @@ class Rates:
     def connected(self, client: Client) -> tuple[int, int]:
         """Count a connection; gives those of this minute, as `enter`."""
         kind = b"c " + client.service.encode()
-        counts = [
-            self._counters.add(spell(kind, network), _MINUTE_S)
-            for network in prefix(client.address, _CONNECTION_BITS)
-        ]
-        return counts[0], counts[1]
+        come_from = origin(client.address)
+        return (
+            self._counters.add(kind + come_from.client, _MINUTE_S),
+            self._counters.add(kind + come_from.network, _MINUTE_S),
+        )
 
     def sent(self, address: str) -> int:
         """Count a message; gives those of its address in this minute."""
-        return self._counters.add(spell(b"m", own_network(address)), _MINUTE_S)
+        return self._counters.add(b"m" + origin(address).client, _MINUTE_S)
 
     def unknown(self, address: str, window_s: int) -> int:
         """Give the unknown recipients of an address."""
-        return self._counters.get(spell(b"u", own_network(address)), window_s)
+        return self._counters.get(b"u" + origin(address).client, window_s)
 
     def missed(self, address: str, window_s: int) -> int:
         """One more."""
-        return self._counters.add(spell(b"u", own_network(address)), window_s)
+        return self._counters.add(b"u" + origin(address).client, window_s)
 
     def rehearsing(self) -> Rates:
         """A likeness that counts apart."""
@@ -186,4 +195,4 @@ class Failures:
 
 def _failure(window: FailureWindow, network: Prefix) -> bytes:
     # Windows of different widths have slots of their own.
-    return spell(b"f%d" % window.width_s, network)
+    return b"f%d %d/%d" % (window.width_s, network[1], network[2])

@@ -129,7 +129,7 @@ class Realm:
         world, settings = self.world, self.settings
 
         def table(slots: int) -> Counters:
-            return Counters(world.clock, world.random.octets(32), slots)
+            return Counters(world.clock, world.random.octets(16), slots)
 
         rates = table(1 << 18)
         self.rates = Rates(rates)

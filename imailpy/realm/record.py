@@ -10,6 +10,7 @@ from imailpy.interfaces.world import IClock
 from imailpy.mail import Client, Decision, Verdict
 from imailpy.policy.pipeline import Asked
 
+_ACCEPT = Verdict.ACCEPT
 # Of one passage; a message may have a thousand recipients.
 MOST_STEPS = 2100
 # Accepting a message has a line of its own, which names its rules.
@@ -73,16 +74,21 @@ class Record:
         Args:
             about: A name or address as the peer said it; never a secret.
         """
-        if len(self.steps) < MOST_STEPS:
-            self.steps.append((stage, about, decision))
+        steps = self.steps
+        if len(steps) < MOST_STEPS:
+            steps.append((stage, about, decision))
         else:
             self._left_out += 1
         if stage == "mail":
             self._in_transaction = True
-        if decision.verdict is Verdict.ACCEPT and not (
-            self._journal.verbose or stage in _ALWAYS_TOLD
+        if (
+            stage in _ALWAYS_TOLD
+            or decision.verdict is not _ACCEPT
+            or self._journal.verbose
         ):
-            return
+            self._tell(stage, about, decision)
+
+    def _tell(self, stage: str, about: str, decision: Decision) -> None:
         client = self._client
         reply = decision.reply
         self._journal.record(
@@ -102,10 +108,9 @@ class Record:
 
     def rules(self) -> str:
         """The rules that decided since the last MAIL, blank between."""
-        rules: list[str] = []
+        rules: dict[str, None] = {}
         for stage, _, decision in reversed(self.steps):
-            if decision.rule not in rules:
-                rules.append(decision.rule)
+            rules[decision.rule] = None
             if stage == "mail":
                 break
         return " ".join(reversed(rules))
@@ -116,6 +121,11 @@ class Record:
         """A transaction is over, if there was one."""
         if self._in_transaction:
             self.ends(helo, tls, user)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether MAIL was said."""
+        return self._in_transaction
 
     def signed_in(
         self, helo: str | None, tls: str | None, user: str | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from imailpy.interfaces.settings import Provider
 from imailpy.policy.facts import (
     ConnectFacts,
@@ -26,6 +28,7 @@ class Rulebook:
         asks_sender: Whether a check wants to know if a stranger's
             reverse-path is ours.
         asks_sender_user: Whether one wants to know if somebody has it.
+        stressed_from: Open connections that make stress.
     """
 
     __slots__ = (
@@ -39,6 +42,7 @@ class Rulebook:
         "number",
         "rcpt",
         "settings",
+        "stressed_from",
     )
 
     def __init__(
@@ -47,6 +51,9 @@ class Rulebook:
         self.settings = settings
         self.number = number
         policy = settings.policy
+        share = settings.stress.share
+        most = policy.limits.total * share
+        self.stressed_from = most or math.inf
         relay = policy.relay.policy
         self.asks_sender = (
             relay.by_sender or policy.spoof.local_sender is not LocalSender.OFF

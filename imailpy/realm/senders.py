@@ -36,6 +36,18 @@ class Senders:
         self._ours: dict[str, bool] = {}
         self._version = -1
 
+    def at_hand(self, path: Path) -> SenderStanding | None:
+        """As `standing`, without asking anybody; None: it has to be asked."""
+        domain = path.domain
+        if not domain or domain[0] == "[":
+            return UNKNOWN_SENDER
+        if (
+            self._version == self._directory.version
+            and self._ours.get(domain) is False
+        ):
+            return UNKNOWN_SENDER
+        return None
+
     async def standing(self, path: Path, wants_user: bool) -> SenderStanding:
         """
         Tell what an address is to us.

@@ -17,7 +17,6 @@ number of ledgers; those with nothing under way and nothing new are let go.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections import OrderedDict
 from typing import Any
@@ -29,6 +28,7 @@ from imailpy.errors import MailError
 from imailpy.interfaces.directory import Account, IDirectory
 from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.sending import (
+    NO_OWN_LIMITS,
     AccountUse,
     HourUse,
     ISending,
@@ -128,14 +128,11 @@ class Ledger:
         return not (self.open or self.marks or self.changed)
 
 
-_NOTHING = OwnLimits()
-
-
 def together(
-    limits: SendingLimits, own: OwnLimits, name: str
+    limits: SendingLimits, own: OwnLimits, account: Account
 ) -> SendingLimits:
     """Give an account's limits: its own, for the rest those of all."""
-    if own == _NOTHING:
+    if own is NO_OWN_LIMITS or own == NO_OWN_LIMITS:
         return limits
 
     def chosen(mine: int | None, of_all: int) -> int:
@@ -150,7 +147,7 @@ def together(
         chosen(own.first_time, limits.first_time),
         chosen(own.burst, limits.burst),
         over,
-        f"account {name}",
+        f"account {account.address}",
     )
 
 
@@ -184,14 +181,19 @@ class Sending:
         limits = await self.limits(account)
         if not limits.any:
             return None
-        ledger = await self._ledger(account.id)
+        # Held for as long as somebody sends.
+        ledger = self._ledgers.get(account.id)
+        if ledger is None:
+            ledger = await self._ledger(account.id)
+        else:
+            self._ledgers.move_to_end(account.id)
         return Spending(self, account, ledger, limits)
 
     async def limits(self, account: Account) -> SendingLimits:
         """What holds for an account."""
         of_all = self._settings.current.policy.sending
         own = await self.store.limits(account.id)
-        return together(of_all, own, str(account.address))
+        return together(of_all, own, account)
 
     async def use(self, account: Account) -> tuple[int, int, int]:
         """Messages, recipients, first-time recipients of 24 hours."""
@@ -201,8 +203,8 @@ class Sending:
     async def mark(self, path: Path) -> bytes:
         """What stands for a recipient: nobody can read it from there."""
         key = await self._directory.server_key("recipients")
-        digest = hmac.new(key, path.folded.encode(), hashlib.sha256)
-        return digest.digest()[:MARK_OCTETS]
+        digest = hmac.digest(key, path.folded.encode(), "sha256")
+        return digest[:MARK_OCTETS]
 
     def hour(self) -> int:
         """Which hour it is."""
@@ -362,6 +364,7 @@ class Spending:
         self._ledger = ledger
         self._taken = [0, 0, 0]
         self._marks: dict[bytes, None] = {}
+        self._marked: tuple[Path | None, bytes] = None, b""
         self._open = False
         self._hour = sending.hour()
 
@@ -382,7 +385,7 @@ class Spending:
         """Whether the account has never written to an address."""
         if not self.limits.first_time:
             return False
-        mark = await self._sending.mark(path)
+        mark = await self._mark(path)
         if mark in self._marks or mark in self._ledger.marks:
             return False
         return not await self._sending.store.knows(self._account.id, mark)
@@ -400,14 +403,14 @@ class Spending:
         self._take(1)
         if first_time:
             self._take(2)
-            self._marks[await self._sending.mark(path)] = None
+            self._marks[await self._mark(path)] = None
 
     async def give_back(self, path: Path, first_time: bool) -> None:
         """RCPT was refused."""
         self._take(1, -1)
         if first_time:
             self._take(2, -1)
-            self._marks.pop(await self._sending.mark(path), None)
+            self._marks.pop(await self._mark(path), None)
 
     def commit(self) -> None:
         """The message was taken."""
@@ -441,6 +444,14 @@ class Spending:
             entry=decision.entry,
             client=client.address,
         )
+
+    async def _mark(self, path: Path) -> bytes:
+        """As `Sending.mark`; of one recipient it is asked twice or more."""
+        marked, mark = self._marked
+        if marked is not path:
+            mark = await self._sending.mark(path)
+            self._marked = path, mark
+        return mark
 
     def _take(self, which: int, count: int = 1) -> None:
         if self._open:

@@ -10,7 +10,7 @@ that the wait tells nothing.
 from __future__ import annotations
 
 from imailpy.realm.counters import Counters
-from imailpy.realm.limits import own_network, spell
+from imailpy.realm.limits import origin
 from imailpy.realm.names import read_login_name
 from imailpy.realm.settings import LoginSettings
 
@@ -63,4 +63,4 @@ def _name(kind: bytes, authcid: str, settings: LoginSettings) -> bytes:
 
 
 def _known(authcid: str, address: str, settings: LoginSettings) -> bytes:
-    return _name(spell(b"k", own_network(address)) + b" ", authcid, settings)
+    return _name(b"k" + origin(address).client + b" ", authcid, settings)

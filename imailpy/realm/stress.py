@@ -14,6 +14,8 @@ from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.world import IClock
 from imailpy.realm.settings import StressSettings
 
+_NEVER = float("-inf")
+
 
 class Stress:
     """
@@ -39,12 +41,17 @@ class Stress:
         self._most = most
         self._journal = journal
         self._calm_since: float | None = None
-        self._late_at = float("-inf")
+        self._late_at = _NEVER
 
     @property
     def on(self) -> bool:
         """Whether it is on, as of the last look."""
         return self.since is not None
+
+    @property
+    def uneasy(self) -> bool:
+        """Whether a look may find more than that there are too many."""
+        return self.since is not None or self._late_at != _NEVER
 
     def look(self) -> bool:
         """Look again; at every connection that comes or goes."""
@@ -94,6 +101,11 @@ class Stress:
 
 class _Still(Stress):
     """The stress of a rehearsal: as the live one's was."""
+
+    @property
+    def uneasy(self) -> bool:
+        """Whether a look may find more than that there are too many."""
+        return self.since is not None or self._late_at != _NEVER
 
     def look(self) -> bool:
         """As of `Stress`; changes nothing."""

@@ -9,6 +9,7 @@ from zope.interface import implementer
 from imailpy.errors import ObjectNotFound
 from imailpy.interfaces.sending import (
     MOST_KNOWN,
+    NO_OWN_LIMITS,
     AccountUse,
     HourUse,
     ISending,
@@ -35,7 +36,7 @@ class MemorySending:
         self._known: dict[str, dict[bytes, None]] = {}
 
     async def limits(self, account_id: str) -> OwnLimits:
-        return self._limits.get(account_id, OwnLimits())
+        return self._limits.get(account_id, NO_OWN_LIMITS)
 
     async def set_limits(self, account_id: str, limits: OwnLimits) -> None:
         if not self._exists(account_id):

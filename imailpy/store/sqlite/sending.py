@@ -11,6 +11,7 @@ from zope.interface import implementer
 from imailpy.errors import DirectoryUnavailable, ObjectNotFound
 from imailpy.interfaces.sending import (
     MOST_KNOWN,
+    NO_OWN_LIMITS,
     AccountUse,
     HourUse,
     ISending,
@@ -56,7 +57,7 @@ class SqliteSending:
             (account_id,),
         )
         if not rows:
-            return OwnLimits()
+            return NO_OWN_LIMITS
         messages, recipients, first_time, burst, hold = rows[0]
         return OwnLimits(
             messages,
