@@ -282,6 +282,8 @@ def rehearsed(found: dict[str, Any]) -> str:
             f"rule     {outcome['rule']}",
             f"entry    {outcome['entry']}",
         ]
+    elif outcome["verdict"] != "accept":
+        lines.append("rule     none: the protocol itself, no check was asked")
     return "\n".join(lines)
 
 

@@ -34,6 +34,7 @@ WITNESSES = (
     "tests.policy",
     "tests.realm.test_gate",
     "tests.realm.test_battery",
+    "tests.roof.test_sending",
     "tests.admin.test_checking",
     "tests.realm",
 )

@@ -113,6 +113,13 @@ class WhyTests(SynchronousTestCase):
         by_address = self.ask("why", FROM, "--since", "1h")["entries"]
         self.assertIn(message, [each.get("message") for each in by_address])
 
+    def test_refused_by_the_protocol(self) -> None:
+        """Where no check was asked, that is said."""
+        words = ("--from", FROM, "--to", "a@b@c.test", "--ip", "203.0.113.9")
+        done = self.server.imailctl("why", *words)
+        self.assertIn("refused: 501 ", done.stdout)
+        self.assertIn("rule     none: the protocol itself", done.stdout)
+
     def test_offences_are_told(self) -> None:
         """Of a client that asked for a web page, that is told as well."""
         with socket.create_connection(
