@@ -37,7 +37,7 @@ from imailpy.realm.battery import (
     play,
     survey,
 )
-from imailpy.realm.battery.site import STRANGERS
+from imailpy.realm.battery.site import ELSEWHERE, STRANGERS
 from imailpy.realm.rehearsal import Rehearsal
 
 # Entries of long lists that the battery plays with.
@@ -275,10 +275,11 @@ async def _site(
     site = await survey(directory)
     relay = policy.relay
     accounts = await directory.accounts()
-    peers = list(STRANGERS)
+    peers = [_unlisted(each, relay.addresses) for each in STRANGERS]
+    stranger = peers[0].address
     for each in listeners(configuration.listeners):
         if each.enabled and each.service is Service.SMTP:
-            peers.append(Peer("stranger", "203.0.113.9", listener=each.name))
+            peers.append(Peer("stranger", stranger, listener=each.name))
     for network, what in gateways(configuration):
         first = parse_network(network)
         peers.append(Peer(what, _spelt(first.version, first.first)))
@@ -293,7 +294,7 @@ async def _site(
         peers.append(
             Peer(
                 "user",
-                "203.0.113.9",
+                stranger,
                 "submission",
                 "submission",
                 user=accounts[0],
@@ -314,6 +315,21 @@ async def _site(
         onward=tuple(relay.domains),
         peers=tuple(peers),
     )
+
+
+def _unlisted(peer: Peer, listed: Networks) -> Peer:
+    """
+    Give a stranger another address where the operator has listed his.
+
+    Where all of them are listed he stays, and is found out.
+    """
+    if peer.address in listed:
+        for address in ELSEWHERE:
+            if (":" in address) == (":" in peer.address) and (
+                address not in listed
+            ):
+                return evolve(peer, address=address)
+    return peer
 
 
 def _both(configuration: Configuration, site: Site) -> list[str]:

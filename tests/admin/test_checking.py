@@ -66,6 +66,14 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(found["problems"], [])
         self.assertGreater(found["relayed"]["relay.listed"], 0)
 
+    def test_listed_documentation_network(self) -> None:
+        """Whoever tries with the addresses of examples hears no alarm."""
+        found = self.check(
+            "[relay]\npolicy = 'addresses'\n"
+            "addresses = ['203.0.113.0/24', '2001:db8::/36']\n"
+        )
+        self.assertEqual(found["problems"], [])
+
     def test_spoofable_is_told(self) -> None:
         """A policy that believes senders passes with a warning."""
         found = self.check(

@@ -44,6 +44,15 @@ STRANGERS = (
     Peer("LMTP client", "127.0.0.1", "lmtp", "lmtp"),
 )
 
+# Where a stranger may come from instead, when the operator has listed these.
+ELSEWHERE = (
+    "198.51.100.7",
+    "192.0.2.199",
+    "11.22.33.44",
+    "2001:db8:f::9",
+    "2620:0:2d0:200::7",
+)
+
 
 @frozen
 class Site:
