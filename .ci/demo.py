@@ -41,9 +41,17 @@ def main() -> int:
         try:
             return through(time.monotonic() + 300)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
+            end(server)
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """End the shell and the server, and wait until both are gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+        for _ in range(300):
+            os.killpg(server.pid, 0)
+            time.sleep(0.1)
 
 
 def through(deadline: float) -> int:

@@ -342,6 +342,7 @@ class OfflineOperations:
             Router(providers.delivery, self.store),
             journal,
             resolver=Resolver(world, providers.dns),
+            sending=self.store.sending,
             bans=self.store.bans,
         )
         self._keeper = Keeper(world, journal, self._realm.books)

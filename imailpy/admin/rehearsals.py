@@ -21,7 +21,9 @@ from imailpy.admin.conversation import (
     Wire,
 )
 from imailpy.admin.spelling import stage_of
+from imailpy.config import rooms
 from imailpy.config.listeners import Listener
+from imailpy.config.provider import Settings
 from imailpy.config.providers import Providers
 from imailpy.config.schema import Configuration, ListenerTls, Service
 from imailpy.delivery.rehearsing import RehearsedReceiver
@@ -33,6 +35,7 @@ from imailpy.interfaces.world import IDisk, IWorld
 from imailpy.listeners.connection import Connection
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.listeners.smtp.protocol import SmtpConnection
+from imailpy.realm.custom.keeper import pipeline_of
 from imailpy.realm.realm import Realm
 from imailpy.realm.rehearsal import Rehearsal, Silence, Stage, Trail
 
@@ -44,6 +47,16 @@ class NoListener(MailError):
     """No such listener is open, or it takes no mail."""
 
     temporary = False
+
+
+class _Unread:
+    """A disk of secrets that nobody needs here."""
+
+    def read_foreign(
+        self, path: str, most_octets: int = 0, *, private: bool = False
+    ) -> bytes:
+        """Anything."""
+        return b"#"
 
 
 @implementer(ITls)
@@ -171,13 +184,28 @@ class Rehearsals:
         self._store = store
         self.providers = providers
 
-    def other(self, configuration: Configuration, disk: IDisk) -> Rehearsals:
-        """The same house with another configuration."""
-        providers = Providers(configuration, disk)
+    async def other(
+        self, configuration: Configuration, disk: IDisk
+    ) -> Rehearsals:
+        """
+        The same house with another configuration.
+
+        The lists that it names are read, and its policy in Python is loaded;
+        passwords and certificates are not.
+
+        Raises:
+            PolicyRefused: Its policy would not be taken.
+        """
+        unread: Any = _Unread()
+        providers = Providers(configuration, unread)
+        providers.realm = Settings(rooms.realm(configuration, disk))
         rehearsal = Rehearsal(
             self._live,
             providers.realm,
             Router(providers.delivery, self._store),
+            pipeline=await pipeline_of(
+                self._world, providers.realm.current.custom
+            ),
         )
         return Rehearsals(self._world, providers, self._store, rehearsal)
 

@@ -90,6 +90,14 @@ def what_it_does(check: Check[Any]) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
+def _written(check: Check[Any], settings: PolicySettings) -> str:
+    """Where a check is configured; access lists: all of them."""
+    if check.setting != "access.service":
+        return check.entry(settings)
+    tables = [each.where for each in settings.access.lists.values()]
+    return ", ".join(filter(None, tables)) or "access (default)"
+
+
 def checks_of(row: Row[Any], settings: PolicySettings) -> list[dict[str, Any]]:
     """Spell the checks of a stage in their order."""
     return [
@@ -101,7 +109,7 @@ def checks_of(row: Row[Any], settings: PolicySettings) -> list[dict[str, Any]]:
             "does": what_it_does(check),
             "on": check.is_on(settings),
             "setting": check.setting or None,
-            "entry": check.entry(settings),
+            "entry": _written(check, settings),
         }
         for place in row.places
         for check in place.checks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,9 @@ def _perform(door: Door, file: str | None, arguments: dict[str, Any]) -> Any:
     except Failed as failed:
         # A configuration that is wrong cannot say where its store is.
         if failed.exit_code not in (EX_UNAVAILABLE, EX_NOPERM, EX_CONFIG):
+            raise
+        if "twisted.internet.reactor" in sys.modules:
+            # The store was opened, and refused: a reactor runs only once.
             raise
     from imailpy.cli.offline import perform
 

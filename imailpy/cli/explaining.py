@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import time
 from datetime import UTC, datetime
@@ -133,16 +134,17 @@ def _add_diff(main: click.Group) -> None:
         Which mail would two configurations treat differently?
 
         OLD and NEW are configuration files. Recorded and made-up envelopes
-        go through the checks of both, with the accounts of this server.
-        Exits with 1 when NEW relays what OLD refused.
+        go through the checks of both, each with the lists and the policy in
+        Python that it names, and with the accounts of this server. Exits
+        with 1 when NEW relays what OLD refused.
         """
         door: Door = context.obj
         found = door.perform(
             "policy.diff",
             old=old.read(),
             new=new.read(),
-            old_file=old.name,
-            new_file=new.name,
+            old_file=os.path.abspath(old.name),
+            new_file=os.path.abspath(new.name),
             since=moment(since) if since else 0.0,
             most=most,
             count=generated,
@@ -280,6 +282,8 @@ def rehearsed(found: dict[str, Any]) -> str:
             f"rule     {outcome['rule']}",
             f"entry    {outcome['entry']}",
         ]
+    elif outcome["verdict"] != "accept":
+        lines.append("rule     none: the protocol itself, no check was asked")
     return "\n".join(lines)
 
 

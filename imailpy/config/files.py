@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from imailpy.config import relaying
 from imailpy.config.access import read_list
 from imailpy.config.checks import CHECKS, every_value
+from imailpy.config.checks import certificates as needs_certificates
 from imailpy.config.complaint import Complaint, ConfigError
 from imailpy.config.lines import KeyPath
 from imailpy.config.read import build, complain, read_toml
@@ -42,7 +43,11 @@ def load(path: str, disk: IDisk | None = None) -> Configuration:
 
 
 def parse(
-    text: str, file: str = "imailpy.toml", disk: IDisk | None = None
+    text: str,
+    file: str = "imailpy.toml",
+    disk: IDisk | None = None,
+    *,
+    certificates: bool = True,
 ) -> Configuration:
     """
     Read a configuration's text.
@@ -50,15 +55,20 @@ def parse(
     Args:
         file: Its name, for complaints; relative paths begin where it is.
         disk: Where the files that it names are; None: do not look at them.
+        certificates: Whether they must be there; who only decides needs none.
     """
     raw, lines = read_toml(text, file)
     configuration, wrong = build(raw, lines, file)
     broken = {path[0] for path, _ in wrong}
     wrong.extend(every_value(configuration))
     for sections, check in CHECKS:
+        if check is needs_certificates and not certificates:
+            continue
         if not sections & broken:
             wrong.extend(check(configuration))
     if disk is not None:
+        if certificates:
+            wrong.extend(_certificates(configuration, disk))
         wrong.extend(_named_files(configuration, disk))
     if wrong:
         raise ConfigError(
@@ -81,13 +91,18 @@ _ELSEWHERE = (
 )
 
 
-def _named_files(
+def _certificates(
     configuration: Configuration, disk: IDisk
 ) -> Iterator[tuple[KeyPath, str]]:
     for at, pair in enumerate(configuration.tls.certificates):
         path: KeyPath = ("tls", "certificates", at)
         yield from _file((*path, "certificate"), pair.certificate, disk, False)
         yield from _file((*path, "key"), pair.key, disk, True)
+
+
+def _named_files(
+    configuration: Configuration, disk: IDisk
+) -> Iterator[tuple[KeyPath, str]]:
     trust_file = configuration.tls.trust_file
     if trust_file:
         yield from _file(("tls", "trust_file"), trust_file, disk, False)

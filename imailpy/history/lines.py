@@ -169,13 +169,18 @@ def entries_of(text: str) -> Iterator[dict[str, Any]]:
     """Read a block, from its last entry to its first."""
     decisions, entries = json.loads(text)
     told = [dict(zip(_DECISION, each, strict=True)) for each in decisions]
+    read: dict[str, Any]
     for entry in reversed(entries):
         if len(entry) == 3:
             at, event, facts = entry
-            yield {"kind": "event", "at": at, "event": event, **facts}
+            read = {"kind": "event", "at": at, "event": event}
+            for name, value in facts.items():
+                # A fact may bear a name of ours: an offence has its kind.
+                read[f"{name}_" if name in read else name] = value
+            yield read
             continue
         *values, steps = entry
-        read: dict[str, Any] = {"kind": "passage"}
+        read = {"kind": "passage"}
         for name, value in zip(_PASSAGE, values, strict=True):
             if value:
                 read[name] = value

@@ -19,6 +19,7 @@ to be moved for them. The numbers are those of that list.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from operator import is_
 from typing import Any, Generic, TypeVar
 
 from attrs import evolve, frozen
@@ -75,6 +76,11 @@ class Check(Generic[F]):
     setting: str = ""
     on: Callable[[PolicySettings], bool] | None = None
     source: str = ""
+
+    def rehearsing(self) -> Check[F]:
+        """Itself, unless its function counts: then one with a likeness."""
+        make = getattr(self.function, "rehearsing", None)
+        return self if make is None else evolve(self, function=make())
 
     def is_on(self, settings: PolicySettings) -> bool:
         """Whether it is asked."""
@@ -137,6 +143,19 @@ class Row(Generic[F]):
     def checks(self) -> tuple[Check[F], ...]:
         """All checks in order."""
         return tuple(check for place in self.places for check in place.checks)
+
+    def rehearsing(self) -> Row[F]:
+        """A row whose checks count for themselves; itself if none counts."""
+        made = [check.rehearsing() for check in self.checks]
+        if all(map(is_, made, self.checks)):
+            return self
+        return evolve(
+            self,
+            places=tuple(
+                evolve(each, checks=tuple(made.pop(0) for _ in each.checks))
+                for each in self.places
+            ),
+        )
 
     def with_check(self, place: str, check: Check[F]) -> Row[F]:
         """Give a row with one check more, the last of its place."""
@@ -377,6 +396,14 @@ class Pipeline:
             self.message,
             self.data,
         )
+
+    def rehearsing(self) -> Pipeline:
+        """A pipeline that leaves no trace; itself if none of it does."""
+        rows = {row.stage: row.rehearsing() for row in self.rows}
+        if all(map(is_, rows.values(), self.rows)):
+            return self
+        made: dict[str, Row[Any]] = dict(rows)
+        return Pipeline(**made)
 
 
 STANDARD = Pipeline(

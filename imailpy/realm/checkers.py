@@ -224,7 +224,8 @@ class PasswordChecker:
         return account_id
 
     async def _refuse(self, credentials: PasswordCredentials) -> None:
-        """Do the work of a wrong password."""
+        """Do the work of a wrong password, every step of it."""
+        self._logins.knows("", "", credentials.password)
         kinds = await self._directory.imported_kinds()
         await self._passwords.verify(None, credentials.password, kinds)
 

@@ -23,16 +23,16 @@ __all__ = ["Passwords", "check_now", "hash_now", "needs_rehash", "prepare"]
 
 
 def check_now(
-    kept: str | None, others: Sequence[str], prepared: bytes, typed: bytes
+    kept: str, others: Sequence[str], prepared: bytes, typed: bytes
 ) -> bool:
     """
     Check a password, and whatever else a refusal has to cost.
 
     Args:
-        kept: Its account's hash.
+        kept: Its account's hash, or a made-up one.
         others: Made-up ones of the other kinds.
     """
-    right = kept is not None and hashes.verify_now(kept, prepared, typed)
+    right = hashes.verify_now(kept, prepared, typed)
     if not right:
         for each in others:
             hashes.verify_now(each, prepared, typed)
@@ -96,15 +96,17 @@ class Passwords:
         octets, typed = prepare(password), password.reveal()
         if octets is None:
             encoded, octets, typed = None, b"not a password", b"nor this"
-        own = "" if encoded is None else hashes.kind_of(encoded)
+        # A made-up hash goes the way of a real one from here on.
+        kept = encoded or self._make_up(hashes.own_kind())
+        own = hashes.kind_of(kept)
         others = [
             self._make_up(kind)
             for kind in (hashes.own_kind(), *kinds)
             if kind != own
         ]
         try:
-            return await self._pool().run(
-                check_now, encoded, others, octets, typed
+            right = await self._pool().run(
+                check_now, kept, others, octets, typed
             )
         except QueueFull as error:
             raise LoginUnavailable(error.private) from error
@@ -112,6 +114,7 @@ class Passwords:
             raise LoginUnavailable(
                 f"a hash of another server cannot be checked: {error}"
             ) from error
+        return right and encoded is not None
 
     async def complaint(self, password: str, address: str = "") -> str | None:
         """As `password_rules.complaint`, off the reactor's thread."""

@@ -15,10 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import define, field
-from zope.interface import implementer
 
 from imailpy.interfaces.directory import IDirectory
-from imailpy.interfaces.journal import IJournal
 from imailpy.interfaces.realm import IAvatar, IRecipients
 from imailpy.interfaces.settings import Provider
 from imailpy.mail import (
@@ -27,7 +25,7 @@ from imailpy.mail import (
     Decision,
     ProvenCredentials,
 )
-from imailpy.policy.pipeline import Asked
+from imailpy.policy.pipeline import Asked, Pipeline
 from imailpy.realm.gate import Gate
 from imailpy.realm.pauses import Haste
 from imailpy.realm.realm import Realm
@@ -35,23 +33,7 @@ from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.signin import Signin
-
-
-@implementer(IJournal)
-class Silence:
-    """A journal that nobody writes."""
-
-    verbose = False
-
-    def record(
-        self,
-        event: str,
-        *,
-        session_id: str = "",
-        message_id: str = "",
-        **facts: Any,
-    ) -> None:
-        """Nothing."""
+from imailpy.realm.silence import Silence as Silence
 
 
 @define
@@ -154,6 +136,7 @@ class Rehearsal(Realm):
         settings: Other ones than it has.
         recipients: Likewise.
         directory: Likewise.
+        pipeline: Other checks than it has.
     """
 
     def __init__(
@@ -162,6 +145,7 @@ class Rehearsal(Realm):
         settings: Provider[RealmSettings] | None = None,
         recipients: IRecipients | None = None,
         directory: IDirectory | None = None,
+        pipeline: Pipeline | None = None,
     ) -> None:
         # Everything that the live realm has, whatever that comes to be.
         self.__dict__.update(live.__dict__)
@@ -173,7 +157,11 @@ class Rehearsal(Realm):
         self.history = None
         if settings is not None:
             self.settings = settings
-            self.books = Rulebooks(live.books.pipeline, settings)
+            self.books = Rulebooks(self.books.pipeline, settings)
+            if live.sending is not None:
+                self.sending = live.sending.rehearsing(settings)
+        if pipeline is not None:
+            self.books = Rulebooks(pipeline, self.settings).rehearsing()
         if recipients is not None:
             self.recipients = recipients
         if directory is not None:

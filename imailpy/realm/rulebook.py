@@ -108,6 +108,13 @@ class Rulebooks:
             self._current = book
         return book
 
+    def rehearsing(self) -> Rulebooks:
+        """The same checks; those that count do so for themselves."""
+        pipeline = self.pipeline.rehearsing()
+        if pipeline is self.pipeline:
+            return self
+        return Rulebooks(pipeline, self._settings)
+
     def use(self, pipeline: Pipeline) -> None:
         """Take another pipeline; transactions under way keep theirs."""
         self.pipeline = pipeline

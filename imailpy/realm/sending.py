@@ -41,6 +41,7 @@ from imailpy.mail import Client, Decision, Path
 from imailpy.policy.facts import Usage
 from imailpy.policy.settings import OverLimit, SendingLimits
 from imailpy.realm.settings import RealmSettings
+from imailpy.realm.silence import Silence
 
 HOUR_S = 3600
 DAY_HOURS = 24
@@ -108,6 +109,19 @@ class Ledger:
         self.tokens_at = now
         return self.tokens
 
+    def copy(self) -> Ledger:
+        """One that is as this one is now, and goes its own way."""
+        return Ledger(
+            {at: list(counts) for at, counts in self.hours.items()},
+            self.alerted_at,
+            list(self.reserved),
+            dict(self.marks),
+            set(self.changed),
+            self.tokens,
+            self.tokens_at,
+            self.open,
+        )
+
     @property
     def idle(self) -> bool:
         """Whether nothing would be lost with it."""
@@ -149,7 +163,7 @@ class Sending:
         journal: IJournal,
     ) -> None:
         self.world = world
-        self.journal = journal
+        self.journal: IJournal = journal
         self.store = store
         self._settings = settings
         self._directory = directory
@@ -202,6 +216,17 @@ class Sending:
             self._timer = self.world.clock.call_later(
                 WRITE_AFTER_S, self._write_soon
             )
+
+    def rehearsing(
+        self, settings: Provider[RealmSettings] | None = None
+    ) -> Sending:
+        """
+        A likeness that has counted the same, and whose counts are its own.
+
+        Args:
+            settings: Other ones than these.
+        """
+        return _Rehearsed(self, settings or self._settings)
 
     async def stop(self) -> None:
         """Write down what is new."""
@@ -265,6 +290,31 @@ class Sending:
                 ledger.changed.update(each.hour for each in change.hours)
                 ledger.marks.update(dict.fromkeys(change.marks))
             self.changed()
+
+
+class _Rehearsed(Sending):
+    """Begins with the ledgers of another one, and writes nothing down."""
+
+    def __init__(
+        self, live: Sending, settings: Provider[RealmSettings]
+    ) -> None:
+        super().__init__(
+            live.world, settings, live._directory, live.store, Silence()
+        )
+        self._live = live
+
+    async def _ledger(self, account_id: str) -> Ledger:
+        if account_id not in self._ledgers:
+            live = self._live._ledgers.get(account_id)
+            if live is not None:
+                self._ledgers[account_id] = live.copy()
+        return await super()._ledger(account_id)
+
+    def changed(self) -> None:
+        """Nothing is written."""
+
+    async def stop(self) -> None:
+        """Likewise."""
 
 
 def _read(kept: AccountUse) -> Ledger:

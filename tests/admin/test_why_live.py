@@ -30,6 +30,8 @@ from imailpy.errors import LookupFailed
 from imailpy.interfaces.directory import AccountSecrets, Alias
 from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.mail import Path
+from imailpy.mail.ban import Ban
+from imailpy.policy.settings import RelayPolicy
 from imailpy.realm.passwords import hash_now
 from imailpy.realm.realm import Realm
 from tests.support.journal import KeptJournal
@@ -40,9 +42,11 @@ SESSIONS = 2000
 PER_HOUSE = 100
 PASSWORD = b"correct battery staple"
 USERS = ("ann@example.test", "ben@example.test", "gone@example.test")
+APP_USER = "app@example.test"
 IPS = (
     "203.0.113.9",
     "203.0.113.77",
+    "203.0.113.200",
     "198.51.100.3",
     "192.0.2.44",
     "2001:db8::7",
@@ -62,8 +66,11 @@ SENDERS = (
     "",
     "ann@example.test",
     "ben@example.test",
+    APP_USER,
     "ann+news@example.test",
-    "nobody@example.test",
+    *("nobody@example.test",) * 2,
+    *("friend@outside.test",) * 2,
+    "who@sub.accepted.test",
     "bare@word",
     "not an address",
     "é@outside.test",
@@ -76,7 +83,10 @@ RECIPIENTS = (
     "postmaster",
     "info@example.test",
     "out@example.test",
-    "y@elsewhere.test",
+    *("y@elsewhere.test",) * 3,
+    "z@elsewhere.test",
+    "known@onward.test",
+    "nobody@onward.test",
     "y@missing.test",
     "y@nullmx.test",
     "y%elsewhere.test@example.test",
@@ -93,8 +103,35 @@ BODIES = (
     b"From: ann@example.test\r\n" + b"Received: a\r\n" * 30 + b"\r\nhops\r\n",
     b"From: ann@example.test\r\n\r\n" + b"x" * 70 + b"\r\n" + b"y" * 4000,
 )
+POLICIES = (
+    'policy = "none"',
+    'policy = "addresses"\naddresses = ["203.0.113.0/25"]',
+    'policy = "addresses"\naddresses = ["2001:db8::/32"]',
+    'policy = "local-users"\ni_understand = "spoofable"\n'
+    'accept = ["friend@outside.test", "@*accepted.test"]',
+    'policy = "local-hosts"\ni_understand = "spoofable"\n'
+    'accept = ["friend@outside.test", "@*accepted.test"]',
+    'policy = "anyone"\ni_understand = "open relay"',
+)
+ACCESS = (
+    '[access.smtp]\nnetworks = ["203.0.113.77"]',
+    '[access.smtp]\nanswer = "554"\nnetworks = ["2001:db8::/64"]',
+    '[access.submission]\nmode = "deny-all-except"\n'
+    'networks = ["203.0.113.0/24", "127.0.0.1"]',
+)
+# Each policy, and each check, has to be met.
+RULES = (
+    *("connect.access", "connect.banned", "connect.per_address"),
+    *("connect.address_rate", "mail.rate", "recipient.unknown"),
+    *("recipient.harvest", "spoof.local_sender", "relay.stranger"),
+    *("relay.listed", "relay.local_user", "relay.local_domain"),
+    *("relay.accept_list", "relay.anyone", "relay.domain"),
+    *("submission.sender_not_owned", "submission.burst"),
+    *("submission.messages_a_day", "submission.recipients_a_day"),
+    "submission.first_time_recipients_a_day",
+)
 CODES = (
-    *("220", "235", "250", "354", "421", "452", "501"),
+    *("220", "235", "250", "354", "421", "450", "452", "501"),
     *("530", "535", "550", "552", "553", "554"),
 )
 _REPLY = re.compile(rb"(?:\d{3}-.*\r\n)*\d{3} .*\r\n")
@@ -175,7 +212,9 @@ def picture(value: Any, depth: int = 6) -> Any:
 class House:
     """A server without a network, and its rehearsals."""
 
-    def __init__(self, dice: random.Random, secrets: AccountSecrets) -> None:
+    def __init__(
+        self, dice: random.Random, secrets: AccountSecrets, number: int
+    ) -> None:
         self.world = TestWorld(seed=dice.randrange(1 << 30))
         self.store = make_store(self.world)
         directory = self.store.directory
@@ -194,7 +233,8 @@ class House:
         ):
             alias = Alias(Path(name, "example.test"), (Path.parse(target),))
             result_of(directory.add_alias(alias))
-        self.providers = Providers(parse(configuration(dice)), self.world.disk)
+        self.configuration = parse(configuration(dice, number))
+        self.providers = Providers(self.configuration, self.world.disk)
         providers = self.providers
         self.router = Router(providers.delivery, self.store)
         self.journal = KeptJournal()
@@ -205,7 +245,23 @@ class House:
             self.router,
             self.journal,
             resolver=resolver(),
+            sending=self.store.sending,
         )
+        self.passwords = {APP_USER: self.app_password(dice, secrets)}
+        now = self.world.clock.now()
+        for ip in IPS[:2]:
+            if dice.random() < 0.15:
+                self.realm.bans.add(
+                    Ban(
+                        f"{ip}/32",
+                        "by hand",
+                        since=now,
+                        until=now + 60,
+                        by="tests",
+                    )
+                )
+        # It is made when it is first asked for, and counts nothing.
+        self.realm.books.current
         self.receiver = Receiver(
             self.world,
             providers.delivery,
@@ -231,6 +287,21 @@ class House:
             if each.service.value in ("smtp", "submission", "lmtp")
         }
 
+    def app_password(
+        self, dice: random.Random, secrets: AccountSecrets
+    ) -> bytes:
+        """An account that nothing else opens."""
+        only = evolve(secrets, app_passwords_only=dice.random() < 0.5)
+        account = result_of(
+            self.store.directory.add_account(Path.parse(APP_USER), only)
+        )
+        _, text = result_of(
+            self.realm.app_passwords.make(
+                account.id, services=frozenset(("smtp", "imap"))
+            )
+        )
+        return str(text).encode()
+
     def state(self) -> str:
         """All that a realm counts, in words."""
         parts = [
@@ -249,7 +320,8 @@ class House:
     def live(self, question: Question, listener: str) -> list[str]:
         """Have the client come, and give what it heard."""
         connection, ear = self.connect(listener, question.ip)
-        client = Client(connection, ear, question, self.world)
+        password = self.passwords.get(question.user, PASSWORD)
+        client = Client(connection, ear, question, self.world, password)
         client.run(listener == "lmtp")
         connection.connectionLost()
         return client.replies
@@ -259,9 +331,15 @@ class Client:
     """A client that goes on for as long as it hears a yes."""
 
     def __init__(
-        self, connection: Any, ear: Ear, question: Question, world: Any
+        self,
+        connection: Any,
+        ear: Ear,
+        question: Question,
+        world: Any,
+        password: bytes,
     ) -> None:
         self.connection, self.ear, self.world = connection, ear, world
+        self.password = password
         self.question = question
         self.replies: list[str] = []
 
@@ -275,7 +353,9 @@ class Client:
                 self.connection.secure("TLSv1.3 tested")
                 if not self.says(hello):
                     return
-            word = base64.b64encode(b"\0" + user.encode() + b"\0" + PASSWORD)
+            word = base64.b64encode(
+                b"\0".join((b"", user.encode(), self.password))
+            )
             if not user or self.says(f"AUTH PLAIN {word.decode()}"):
                 self.sends(lmtp, self.extensions)
         if not self.ear.closed:
@@ -313,7 +393,7 @@ class Client:
         return granted
 
     def hears(self) -> bool:
-        for seconds in (0, 2):
+        for seconds in (0, 2, 12):
             self.world.advance(seconds)
             found = _REPLY.match(self.ear.heard)
             if found is not None:
@@ -337,28 +417,48 @@ def resolver() -> FixedResolver:
     )
 
 
-def configuration(dice: random.Random) -> str:
+def configuration(dice: random.Random, number: int) -> str:
     """A configuration by chance."""
 
     def flip(chance: float = 0.5) -> str:
         return str(dice.random() < chance).lower()
 
-    relay = dice.choice(
-        (
-            'policy = "none"',
-            'policy = "addresses"\naddresses = ["203.0.113.0/24"]',
-            'policy = "addresses"\naddresses = ["2001:db8::/32"]',
-        )
-    )
+    relay = POLICIES[number % len(POLICIES)]
+    access = dice.choice(("", "", *ACCESS))
+    open_relay = "open_relay = true" if "anyone" in relay else ""
     return f"""
 [server]
 own_addresses = ["192.0.2.1"]
 [[tls.certificates]]
 certificate = "/a"
 key = "/b"
+{access}
 [relay]
 {relay}
+[relay.domains."onward.test"]
+[spoof]
+local_sender = "{dice.choice(("off", "mark", "reject"))}"
+exempt = ["203.0.113.200"]
+[bans]
+enabled = {flip(0.8)}
+score = {dice.choice((20, 100))}
+window_minutes = 1
+first_minutes = 0.5
+exempt = ["127.0.0.0/8"]
+[harvest]
+slow_after = {dice.choice((0, 2))}
+delay_s = {dice.choice((0, 1))}
+most = {dice.choice((0, 3))}
+window_minutes = 10
+[sending]
+messages_a_day = {dice.choice((0, 2))}
+recipients_a_day = {dice.choice((0, 3))}
+first_time_recipients_a_day = {dice.choice((0, 0, 1))}
+burst = {dice.choice((0, 3))}
+over = "{dice.choice(("defer", "hold"))}"
 [limits]
+address_rate = {dice.choice((0, 0, 8))}
+message_rate = {dice.choice((0, 2))}
 per_address = {dice.choice((0, 2, 20))}
 per_network = {dice.choice((0, 3, 60))}
 exempt = ["192.0.2.0/24"]
@@ -378,6 +478,7 @@ over_quota = "{dice.choice(("defer", "reject"))}"
 max_hops = {dice.choice((10, 50))}
 max_message_mb = 1
 [listeners.smtp]
+{open_relay}
 auth = {flip(0.3)}
 [listeners.submission]
 plaintext_auth = {flip()}
@@ -391,12 +492,17 @@ def question(dice: random.Random) -> Question:
     count = dice.choice((1, 1, 1, 2, 4))
     user = ""
     if dice.random() < 0.35:
-        user = dice.choice((*USERS[:2], USERS[0], "ann%example.test"))
+        user = dice.choice(
+            (*USERS[:2], USERS[0], APP_USER, "ann%example.test")
+        )
         if dice.random() < 0.08:
             user = dice.choice(("nobody@example.test", USERS[2]))
+    sender = dice.choice(SENDERS)
+    if user and dice.random() < 0.5:
+        sender = user.replace("%", "@")
     return Question(
         dice.choice(IPS),
-        dice.choice(SENDERS),
+        sender,
         tuple(dice.choice(RECIPIENTS) for _ in range(count)),
         dice.choice(HELOS),
         user,
@@ -412,20 +518,21 @@ class WhyIsLiveTests(SynchronousTestCase):
         dice = random.Random(20261124)
         secrets = AccountSecrets(hash_now(PASSWORD, b"salt of 16 octet"))
         met: Counter[str] = Counter()
-        for _ in range(SESSIONS // PER_HOUSE):
-            house = House(dice, secrets)
+        for number in range(SESSIONS // PER_HOUSE):
+            house = House(dice, secrets, number)
             listeners = (*house.factories, "smtp", "submission")
             for name in ("smtp", "submission"):
                 # So that limits are met.
                 for ip in IPS[: dice.randrange(len(IPS))]:
                     for _ in range(dice.randrange(4)):
                         house.connect(name, ip)
+            met[str(house.configuration.relay.policy)] += 1
             for _ in range(PER_HOUSE):
                 asked, listener = question(dice), dice.choice(listeners)
                 self.one(house, asked, listener, met)
         # All of it was met, or the test tells nothing.
-        for code in CODES:
-            self.assertIn(code, met, dict(met))
+        for word in (*CODES, *map(str, RelayPolicy), *RULES):
+            self.assertIn(word, met, dict(met))
 
     def one(
         self,
@@ -446,3 +553,9 @@ class WhyIsLiveTests(SynchronousTestCase):
         ]
         self.assertEqual(told, live, (listener, asked))
         met.update(reply[:3] for reply in live)
+        met.update(
+            stage.decision.rule
+            for _, stages in answered.exchanges
+            for stage in stages
+            if stage.decision is not None
+        )

@@ -60,7 +60,7 @@ class RetryTests(OutCase):
         self.assertEqual(len(self.mails(ALICE)), 2)
         self.assertEqual(self.world.clock.twisted.getDelayedCalls(), [])
 
-    def test_failure_is_reported_once(self) -> None:
+    def test_B13_6_failure_is_reported_once(self) -> None:
         """A refusal gives one report with what the other side said."""
         self.host.rcpt["x@out.test"] = NO_USER
         self.host.rcpt["y@out.test"] = NO_USER

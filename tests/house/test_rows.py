@@ -26,17 +26,24 @@ def span(room: int, first: int, last: int) -> Iterator[str]:
 # The rows that the house itself answers for.
 HOUSE_ROWS = (
     *span(1, 1, 15), "B1.18", "B2.1", "B2.2", *span(2, 5, 9),
-    *span(2, 11, 13), *span(3, 1, 8), *span(4, 1, 13), *span(5, 1, 3),
-    "B5.6", "B5.13", *span(6, 1, 7), "B6.10", "B6.11", *span(7, 1, 4),
-    "B7.7", "B7.9", "B7.15", *span(8, 1, 4), *span(9, 1, 4), "B9.6",
-    "B9.8", "B9.9", "B9.11", "B9.12", "B11.1", "B11.2", *span(12, 1, 6),
-    "B13.2", "B13.3", "B13.5", "B15.1", "B15.2",
-    *span(15, 5, 8),
+    *span(2, 11, 13), *span(3, 1, 8), *span(4, 1, 13), "B4.15",
+    *span(5, 1, 3), "B5.6", "B5.13", *span(6, 1, 7), "B6.10", "B6.11",
+    *span(7, 1, 4), "B7.7", "B7.9", "B7.15", *span(8, 1, 4),
+    *span(9, 1, 12), "B11.1", "B11.2", *span(12, 1, 6), *span(13, 1, 6),
+    *span(13, 9, 12), "B15.1", "B15.2", *span(15, 5, 8),
 )  # fmt: skip
+
+# Rows of the realm that need rooms which are still to come: why.
+LATER = {
+    "B5.10": "a score of the message: with the content filters; and the web",
+    "B5.11": "a flag of the message: with the content filters; and the web",
+}
 
 # Rows of which no test can show all, or not yet: why.
 PART = {
     "B9.1": "the statistics are python -m tests.realm.timing",
+    "B13.6": "no budget of reports for each source yet: with outbound; the "
+    "rest is shown",
     "B9.11": "seconds are for bench; here queue and answers are counted",
 }
 
@@ -83,6 +90,8 @@ def lines() -> str:
         written.append(f"{mark} {state.ljust(4)}  {names}")
         if remark:
             written.append(f"                ({remark})")
+    written += ["", "Later:"]
+    written += [f"    {row}: {why}" for row, why in LATER.items()]
     return "\n".join(written)
 
 

@@ -7,7 +7,7 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.house.source import calls, imports, modules, room
+from tests.house.source import HOUSE, calls, imports, modules, room
 
 # Whole modules that only the World may touch, and the two that it is
 # handed to: the command line is its own process, the roof makes the World.
@@ -142,6 +142,39 @@ class SafetyTests(SynchronousTestCase):
                 if any(secret.search(name) for name in names):
                     found.append(f"{module}:{node.lineno} {names}")
         self.assertEqual(found, [])
+
+    def test_B13_12_patterns_are_ours(self) -> None:
+        """No pattern is made of what somebody said; hashes are random."""
+        asks = {
+            f"re.{verb}"
+            for verb in (
+                *("compile", "match", "search", "fullmatch", "sub"),
+                *("subn", "split", "findall", "finditer"),
+            )
+        }
+        found = []
+        for module, (_, tree) in modules().items():
+            for function in ast.walk(tree):
+                if not isinstance(
+                    function, (ast.FunctionDef, ast.AsyncFunctionDef)
+                ):
+                    continue
+                found += [
+                    f"{module}: {ast.unparse(call)[:60]}"
+                    for call in ast.walk(function)
+                    if isinstance(call, ast.Call)
+                    and ast.unparse(call.func) in asks
+                    and not isinstance(call.args[0], ast.Constant)
+                ]
+        # Names of header fields, each escaped.
+        allowed = "imailpy.listeners.imap.listed: re.compile("
+        self.assertEqual(
+            [each for each in found if not each.startswith(allowed)], []
+        )
+        listed, _ = modules()["imailpy.listeners.imap.listed"]
+        self.assertIn("re.escape,", listed)
+        unit = (HOUSE / "etc" / "imailpy.service").read_text("utf-8")
+        self.assertNotIn("PYTHONHASHSEED", unit)
 
     def test_loopback_is_not_special(self) -> None:
         """No code asks whether a peer is loopback, but where it is named."""

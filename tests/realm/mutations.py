@@ -34,6 +34,7 @@ WITNESSES = (
     "tests.policy",
     "tests.realm.test_gate",
     "tests.realm.test_battery",
+    "tests.roof.test_sending",
     "tests.admin.test_checking",
     "tests.realm",
 )
@@ -108,10 +109,21 @@ def _instead(
     return breaks
 
 
+# Whoever makes one of these is somebody, and with `anyone` somebody may.
+_COVERED = (
+    Claim.LISTED,
+    Claim.LOCAL_USER,
+    Claim.LOCAL_DOMAIN,
+    Claim.ACCEPTED,
+)
+
+
 def cells() -> Iterator[Mutation]:
     """Each cell of the relay table says the opposite."""
     for policy in RelayPolicy:
         for claim in Claim:
+            if policy is RelayPolicy.ANYONE and claim in _COVERED:
+                continue
             yield Mutation(
                 f"cell {policy.value}: {claim.value}", _cell(policy, claim)
             )
@@ -225,15 +237,39 @@ class _First(unittest.TestResult):
         self.stop()
 
 
+def apart(mutation: Mutation) -> str | None:
+    """
+    As `noticed`, in a process of its own.
+
+    Some tests remember that they ran already, and fail for that: each
+    mutation begins with tests that are new.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, (noticed(mutation) or "").encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        found = stream.read().decode()
+    if os.waitpid(child, 0)[1]:
+        raise RuntimeError(f"{mutation.name}: the tests ended the process")
+    return found or None
+
+
 def main() -> int:
     """Break one thing after another; gives the number of survivors."""
     # What tests write goes where nobody looks for it.
     sys.path.insert(0, os.getcwd())
     os.chdir(tempfile.mkdtemp(prefix="imailpy-mutations-"))
+    by = apart(Mutation("nothing is broken", lambda: lambda: None))
+    if by is not None:
+        print(f"nothing is broken, and yet {by} fails")
+        return 1
     survivors = []
     every = mutations()
     for mutation in every:
-        by = noticed(mutation)
+        by = apart(mutation)
         if by is None:
             survivors.append(mutation.name)
         print(f"{mutation.name}: {by or 'SURVIVES'}", flush=True)

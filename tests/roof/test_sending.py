@@ -10,7 +10,15 @@ from twisted.internet.defer import Deferred
 from imailpy.errors import StoreUnavailable
 from imailpy.interfaces.queue import QueueState
 from imailpy.interfaces.sending import OwnLimits
+from imailpy.mail import (
+    Client,
+    Decision,
+    MailParameters,
+    Path,
+    ProvenCredentials,
+)
 from imailpy.policy.settings import OverLimit, SendingLimits
+from imailpy.realm.rehearsal import Rehearsal
 from tests.listeners.smtp.serving import Talker
 from tests.protocol.smtp.driving import codes
 from tests.roof.rooms import ALICE, BOB, NO_LIMITS, RoomsCase
@@ -83,6 +91,37 @@ class SendingTests(RoomsCase):
         self.assertEqual(alert["rule"], "submission.messages_a_day")
         self.assertEqual(alert["client"], "192.0.2.77")
         self.assertEqual(self.send(self.signed_in(who=BOB))[:1], [553])
+
+    def test_rehearsals_count_nothing(self) -> None:
+        """A rehearsal is told what the live server would say of a limit, and
+        takes nothing from the account, however often it is asked."""
+        self.limit(messages=2, burst=4)
+        talker = self.signed_in()
+        self.assertEqual(self.send(talker), [250, 250, 354, 250])
+        alice = account_of(self.store, ALICE)
+        live = result_of(self.realm.sending.begin(alice))
+        before = live.usage()
+        for _ in range(3):
+            realm = Rehearsal(self.realm)
+            said = [
+                result_of(self.rehearsed_mail(realm)).rule for _ in range(2)
+            ]
+            self.assertEqual(said[0], "mail.accept")
+            self.assertEqual(said[1], "submission.messages_a_day")
+        self.assertEqual(live.usage(), before)
+        self.assertEqual(self.send(talker), [250, 250, 354, 250])
+        self.assertEqual(self.alerts(), [])
+        self.world.run(60.0)
+        said = result_of(self.rehearsed_mail(Rehearsal(self.realm)))
+        self.assertEqual(said.rule, "submission.messages_a_day")
+        self.assertEqual(self.alerts(), [])
+
+    async def rehearsed_mail(self, realm: Rehearsal) -> Decision:
+        """Alice signs in, says MAIL and goes on to send it."""
+        gate = realm.gate(Client("192.0.2.1", 0, "587", "submission", "x"))
+        await gate.hello("laptop.test")
+        await gate.login(ProvenCredentials(ALICE, mechanism="PLAIN"))
+        return await gate.mail(Path.parse(ALICE), MailParameters())
 
     def test_B13_9_at_once(self) -> None:
         """Many connections at once get no more than one after another:

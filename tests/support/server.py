@@ -121,6 +121,8 @@ class Server:
                     *self.options,
                 ],
                 cwd=HOUSE,
+                # Its children find modules where it does.
+                env={**os.environ, "PYTHONPATH": str(HOUSE)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -1,7 +1,5 @@
 """Honest users beside attackers, in small."""
 
-import asyncio
-
 from twisted.trial.unittest import TestCase
 
 from tests.whole.attack import defended, run
@@ -17,11 +15,11 @@ class AttackTests(TestCase):
         """
         server = defended()
         try:
-            _, attacked, heard, _ = asyncio.run(run(server, 4.0, 100))
+            came = run(server, 4.0, 100)
         finally:
             server.stop()
-        for name, tally in attacked.items():
+        for name, tally in came.attacked.items():
             self.assertEqual(tally.failures, [], name)
             self.assertGreater(len(tally.took_s), 5, name)
-        self.assertGreater(heard["slow let in"], 50)
-        self.assertGreater(heard["junk sent away"], 5)
+        self.assertGreater(came.heard["slow let in"], 50)
+        self.assertGreater(came.heard["junk sent away"], 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -112,6 +113,29 @@ class WhyTests(SynchronousTestCase):
         by_address = self.ask("why", FROM, "--since", "1h")["entries"]
         self.assertIn(message, [each.get("message") for each in by_address])
 
+    def test_refused_by_the_protocol(self) -> None:
+        """Where no check was asked, that is said."""
+        words = ("--from", FROM, "--to", "a@b@c.test", "--ip", "203.0.113.9")
+        done = self.server.imailctl("why", *words)
+        self.assertIn("refused: 501 ", done.stdout)
+        self.assertIn("rule     none: the protocol itself", done.stdout)
+
+    def test_offences_are_told(self) -> None:
+        """Of a client that asked for a web page, that is told as well."""
+        with socket.create_connection(
+            (HOST, self.server.port(25)), 10, source_address=("127.0.0.77", 0)
+        ) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while client.recv(4096):
+                pass
+        self.log_line("smtp.offence .*client=127.0.0.77")
+
+        def known() -> bool:
+            done = self.server.imailctl("why", "127.0.0.77")
+            return bool(re.search("smtp.offence .*kind_=http", done.stdout))
+
+        wait_for("the offence", known)
+
     def test_nothing_is_known(self) -> None:
         """Exit code 1 where nothing is known."""
         self.ask("why", "nosuchsession", code=1)
@@ -143,6 +167,9 @@ class WhyTests(SynchronousTestCase):
         self.assertEqual(relay["entry"], "relay.policy (default)")
         limit = rows["connect", "connect.per_address"]
         self.assertFalse(limit["on"])
+        self.assertEqual(
+            rows["connect", "connect.access"]["entry"], "access (default)"
+        )
         self.assertRegex(limit["entry"], r"imailpy\.toml:\d+$")
 
     def test_diff(self) -> None:
@@ -173,6 +200,57 @@ class WhyTests(SynchronousTestCase):
         self.assertEqual(back["new_relays"], 0)
         same = self.ask("diff", old, old)
         self.assertEqual(same["groups"], [])
+
+    def test_diff_of_policies(self) -> None:
+        """Each configuration is asked by the policy in Python and the lists
+        that it names, not by those of the running server."""
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        plain = Path(self.server.data, "imailpy.toml").read_text("utf-8")
+        for name, text in (
+            ("old.toml", plain),
+            ("new.toml", f"{plain}\n[policy]\nfile = 'policy.py'\n"),
+            ("bad.toml", f"{plain}\n[policy]\nfile = 'bad.py'\n"),
+            (
+                "list.toml",
+                f"{plain}\n[relay]\npolicy = 'addresses'\n"
+                "addresses_file = 'clients'\n",
+            ),
+            ("clients", "198.51.100.200\n"),
+            ("bad.py", "x = (\n"),
+            (
+                "policy.py",
+                "from imailpy.policy.api import on_rcpt, recipient, reject\n"
+                "@on_rcpt('no_bob')\n"
+                "def no_bob(facts):\n"
+                "    if recipient(facts) == 'bob@example.test':\n"
+                "        return reject('it is bob', 'Not bob')\n",
+            ),
+        ):
+            Path(folder, name).write_text(text, encoding="utf-8")
+        old, new = f"{folder}/old.toml", f"{folder}/new.toml"
+        [group] = self.ask("diff", old, new, "--most", "0")["groups"]
+        self.assertEqual(group["new_rule"], "policy.no_bob")
+        self.assertEqual(self.ask("diff", new, new)["groups"], [])
+        listed = self.ask("diff", old, f"{folder}/list.toml", code=1)
+        self.assertIn("clients:1", {e["entry"][-9:] for e in listed["groups"]})
+        done = self.server.imailctl("diff", old, f"{folder}/bad.toml")
+        self.assertIn("bad.py:1: SyntaxError", done.stderr)
+        found = self.ask("check", f"{folder}/bad.toml", code=1)
+        [problem] = found["problems"]
+        self.assertEqual(problem["kind"], "policy")
+        self.assertRegex(problem["entry"], r"bad\.toml:\d+$")
+
+    def test_shipped_configuration_passes(self) -> None:
+        """The shipped configuration relays for nobody, and neither does
+        that of the demonstration; a certificate that is not there yet is a
+        warning, no problem."""
+        etc = Path(__file__).parents[2] / "etc" / "imailpy.toml"
+        found = self.ask("check", str(etc))
+        self.assertEqual(found["problems"], [])
+        self.assertEqual(found["played"], 20_000)
+        self.assertIn("no certificate", found["warnings"][0])
+        self.assertEqual(self.ask("check")["problems"], [])
 
 
 class OfflineTests(SynchronousTestCase):

@@ -12,11 +12,14 @@ from imailpy.admin.operations.words import BadRequest, Operation, Plain
 from imailpy.config import ConfigError, Configuration, parse
 from imailpy.config.provider import Settings
 from imailpy.config.rooms import realm as realm_settings
+from imailpy.config.rooms.custom import custom
 from imailpy.config.rooms.delivery import without_secrets
 from imailpy.delivery.routing import Router
 from imailpy.interfaces.directory import AccountSecrets, Alias, Domain
 from imailpy.interfaces.store import IStore
 from imailpy.mail import Path
+from imailpy.policy.pipeline import Pipeline
+from imailpy.realm.custom.keeper import PolicyRefused, pipeline_of
 from imailpy.realm.realm import Realm
 from imailpy.realm.rehearsal import Rehearsal, Silence
 from imailpy.store.memory import MemoryStore
@@ -65,22 +68,34 @@ class Check:
             ]
             return report.plain()
         store = await self._store()
+        try:
+            pipeline = await self._pipeline(configuration, text is not None)
+        except PolicyRefused as refused:
+            report = Report(file, seed)
+            entry = configuration.entry("policy", "file")
+            report.problems = [Problem("policy", refused.private, entry)]
+            return report.plain()
         router = Router(Settings(without_secrets(configuration)), store)
+        realm = self._realm(configuration, store, router, pipeline)
+        missing = self._missing(text, file)
         made = await check(
             configuration,
             self._house.world.disk,
             store.directory,
             router,
-            self._realm(configuration, store, router),
+            realm,
             seed=seed,
             count=count,
             pause=self._pause,
         )
+        made.warnings += missing
         return {**made.plain(), "made_up": store is not self._house.store}
 
     def _configuration(self, text: str | None, file: str) -> Configuration:
         if text is not None:
-            return parse(text, file, self._house.world.disk)
+            return parse(
+                text, file, self._house.world.disk, certificates=False
+            )
         if self._house.rehearsals is None:
             raise BadRequest(
                 "no configuration", "say a FILE: nothing is running"
@@ -104,8 +119,35 @@ class Check:
         small: IStore = made
         return small
 
+    def _missing(self, text: str | None, file: str) -> list[str]:
+        """What keeps it from being loaded, but has nothing to do with relay:
+        certificates."""
+        if text is None:
+            return []
+        try:
+            parse(text, file, self._house.world.disk)
+        except ConfigError as error:
+            return [
+                f"{each.file}:{each.line}: not ready to run: {each.text}"
+                for each in error.complaints
+            ]
+        return []
+
+    async def _pipeline(
+        self, configuration: Configuration, other: bool
+    ) -> Pipeline | None:
+        """The checks with its own policy; None: those that hold."""
+        server = self._house.server
+        if not other and server is not None and server.realm is not None:
+            return None
+        return await pipeline_of(self._house.world, custom(configuration))
+
     def _realm(
-        self, configuration: Configuration, store: IStore, router: Router
+        self,
+        configuration: Configuration,
+        store: IStore,
+        router: Router,
+        pipeline: Pipeline | None,
     ) -> Rehearsal:
         settings = Settings(
             realm_settings(configuration, self._house.world.disk)
@@ -117,7 +159,7 @@ class Check:
             live = Realm(
                 self._house.world, settings, store.directory, router, Silence()
             )
-        return Rehearsal(live, settings, router, store.directory)
+        return Rehearsal(live, settings, router, store.directory, pipeline)
 
     def _pause(self) -> Deferred[None]:
         """Let others have their turn."""

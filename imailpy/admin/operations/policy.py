@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from contextlib import suppress
-from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -17,6 +16,7 @@ from imailpy.admin.rehearsals import Rehearsals
 from imailpy.admin.spelling import checks_of
 from imailpy.config import ConfigError, parse
 from imailpy.errors import HistoryUnavailable
+from imailpy.interfaces.world import IDisk
 from imailpy.mail.facts import canonical_address
 
 _MOST_TEXT = 1000
@@ -99,12 +99,14 @@ class Policy:
         """
         Replay envelopes against two configurations, given as TOML text.
 
-        The accounts are those of this server; of the history the newest
+        Lists and policies in Python are those that each of them names; the
+        accounts are those of this server; of the history the newest
         `most` transactions are replayed, and `count` of the relay battery.
         """
         house = self._rehearsals()
-        before = _other(house, old, old_file)
-        after = _other(house, new, new_file)
+        disk = self._house.world.disk
+        before = await _other(house, old, old_file, disk)
+        after = await _other(house, new, new_file, disk)
         envelopes: list[Replayed] = []
         history = self._house.history
         if history is not None and most > 0:
@@ -135,21 +137,13 @@ class Policy:
         return self._house.rehearsals
 
 
-class _Unread:
-    """Files that a configuration names do not matter to its decisions."""
-
-    def read_foreign(
-        self, path: str, most_octets: int = 0, *, private: bool = False
-    ) -> bytes:
-        """Anything."""
-        return b"#"
-
-
-def _other(house: Rehearsals, text: str, file: str) -> Rehearsals:
+async def _other(
+    house: Rehearsals, text: str, file: str, disk: IDisk
+) -> Rehearsals:
     """The house with a configuration that was sent."""
-    unread: Any = _Unread()
     try:
-        return house.other(parse(text, file), unread)
+        configuration = parse(text, file, disk, certificates=False)
+        return await house.other(configuration, disk)
     except ConfigError as error:
         raise BadRequest(file, str(error)) from None
 

@@ -12,16 +12,10 @@ from __future__ import annotations
 import json
 import re
 
-from imailpy.mail import ScramSecret, Secret, TokenCredentials
+from imailpy.mail import Secret, TokenCredentials
+from imailpy.protocol.sasl.one_message import OneMessage
 from imailpy.protocol.sasl.scram import decode_name
-from imailpy.protocol.sasl.steps import (
-    ENDED,
-    MOST_OCTETS,
-    Challenge,
-    CheckToken,
-    Failed,
-    Step,
-)
+from imailpy.protocol.sasl.steps import CheckToken, Step
 
 BEARER_NAMES = ("OAUTHBEARER", "XOAUTH2")
 
@@ -75,47 +69,17 @@ def _token(pairs: dict[bytes, bytes]) -> bytes:
     return token
 
 
-class _Bearer:
+class _Bearer(OneMessage):
     """One message of the client; then the realm has the word."""
 
-    mechanism: str
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._over = False
-
-    def start(self, initial: bytes | None) -> Step:
-        if self._asked or self._over:
-            return ENDED
-        if initial is None:
-            self._asked = True
-            return Challenge(b"")
-        return self._take(initial)
-
-    def respond(self, octets: bytes) -> Step:
-        if not self._asked or self._over:
-            return ENDED
-        return self._take(octets)
-
-    def secret(self, secret: ScramSecret) -> Step:
-        """No step of these mechanisms asks for one."""
-        raise ValueError(f"{self.mechanism} asks for no secret")
-
-    def _take(self, octets: bytes) -> Step:
-        self._over = True
-        if len(octets) > MOST_OCTETS:
-            return Failed("too long")
-        try:
-            name, token = self._read(octets)
-        except UnicodeDecodeError:
-            return Failed("not UTF-8")
-        except ValueError as error:
-            return Failed(str(error))
+    def _read(self, octets: bytes) -> Step:
+        name, token = self._shown(octets)
         return CheckToken(
             TokenCredentials(name, Secret(token), mechanism=self.mechanism)
         )
 
-    def _read(self, octets: bytes) -> tuple[str, bytes]:
+    def _shown(self, octets: bytes) -> tuple[str, bytes]:
+        """Give name and token."""
         raise NotImplementedError
 
 
@@ -124,7 +88,7 @@ class OAuthBearer(_Bearer):
 
     mechanism = "OAUTHBEARER"
 
-    def _read(self, octets: bytes) -> tuple[str, bytes]:
+    def _shown(self, octets: bytes) -> tuple[str, bytes]:
         header, separator, rest = octets.partition(b"\x01")
         found = _GS2.fullmatch(header)
         if not separator or found is None:
@@ -138,7 +102,7 @@ class XOAuth2(_Bearer):
 
     mechanism = "XOAUTH2"
 
-    def _read(self, octets: bytes) -> tuple[str, bytes]:
+    def _shown(self, octets: bytes) -> tuple[str, bytes]:
         pairs = _pairs(octets)
         name = pairs.get(b"user", b"").decode()
         if not name:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from imailpy.mail import PasswordCredentials, ScramSecret, Secret
+from imailpy.mail import PasswordCredentials, Secret
+from imailpy.protocol.sasl.one_message import NoSecret, OneMessage
 from imailpy.protocol.sasl.steps import (
     ENDED,
     MOST_OCTETS,
@@ -40,49 +41,19 @@ def _check(
     )
 
 
-class _PasswordExchange:
-    """What PLAIN and LOGIN have in common."""
-
-    mechanism: str
-
-    def secret(self, secret: ScramSecret) -> Step:
-        """No step of these mechanisms asks for one."""
-        raise ValueError(f"{self.mechanism} asks for no secret")
-
-
-class Plain(_PasswordExchange):
+class Plain(OneMessage):
     """authzid NUL authcid NUL password, in one message."""
 
     mechanism = "PLAIN"
 
-    def __init__(self) -> None:
-        self._asked = False
-        self._over = False
-
-    def start(self, initial: bytes | None) -> Step:
-        if self._asked or self._over:
-            return ENDED
-        if initial is None:
-            self._asked = True
-            return Challenge(b"")
-        return self._read(initial)
-
-    def respond(self, octets: bytes) -> Step:
-        if not self._asked or self._over:
-            return ENDED
-        return self._read(octets)
-
     def _read(self, octets: bytes) -> Step:
-        self._over = True
-        if len(octets) > MOST_OCTETS:
-            return Failed("too long")
         parts = octets.split(b"\0")
         if len(parts) != 3:
-            return Failed("want authzid NUL authcid NUL password")
+            raise ValueError("want authzid NUL authcid NUL password")
         return _check(self.mechanism, *parts)
 
 
-class Login(_PasswordExchange):
+class Login(NoSecret):
     """
     Name, then password, each asked for.
 

@@ -9,6 +9,7 @@ had to be ended, switch the function off until the policy is loaded anew.
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from typing import Any
 
 from imailpy.errors import Stuck
@@ -18,6 +19,7 @@ from imailpy.mail import Decision, Reply, Verdict
 from imailpy.policy.api import Registration
 from imailpy.policy.book import line_of, place_of, way_of
 from imailpy.realm.custom.settings import CustomPolicy, WhenDisabled
+from imailpy.realm.silence import Silence
 
 # Calls among which the slow ones are counted.
 WINDOW = 100
@@ -60,7 +62,7 @@ class Guard:
         self._settings = settings
         self._clock = world.clock
         self._watchdog = world.watchdog
-        self._journal = journal
+        self._journal: IJournal = journal
         # Numbers of the last slow calls.
         self._slow: deque[int] = deque(maxlen=settings.slow_calls)
         self._told_at = -QUIET_S
@@ -86,6 +88,17 @@ class Guard:
             return self._failed(error)
 
     __call__ = ask
+
+    def rehearsing(self) -> Guard:
+        """
+        A likeness that answers as this one would now.
+
+        What it counts is its own, and nobody hears of its faults.
+        """
+        made = copy(self)
+        made._slow = self._slow.copy()
+        made._journal = Silence()
+        return made
 
     def state(self) -> dict[str, Any]:
         """How it stands, for an operator."""

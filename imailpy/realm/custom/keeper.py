@@ -24,6 +24,7 @@ from imailpy.policy.pipeline import STANDARD, Pipeline
 from imailpy.realm.custom.guard import Guard
 from imailpy.realm.custom.settings import CustomPolicy
 from imailpy.realm.rulebook import Rulebooks
+from imailpy.realm.silence import Silence
 
 # Between two looks at the files.
 LOOK_S = 3.0
@@ -289,6 +290,23 @@ class Keeper:
         # A reload may have been quicker, with other settings.
         if self._held is held and not self._stopped:
             self.commit(candidate)
+
+
+async def pipeline_of(
+    world: IWorld, settings: CustomPolicy, standard: Pipeline = STANDARD
+) -> Pipeline:
+    """
+    Give the checks of a policy that is not in force: it is read, tried and
+    loaded as if it were to be, and nobody is told.
+
+    Raises:
+        PolicyRefused: It would not be taken.
+    """
+    if not settings.file:
+        return standard
+    nobody: Any = None
+    keeper = Keeper(world, Silence(), nobody, standard)
+    return (await keeper.prepare(settings)).pipeline
 
 
 def _refused(text: str) -> PolicyRefused:

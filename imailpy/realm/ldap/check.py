@@ -116,8 +116,11 @@ class DirectoryChecker:
         account = await account_named(
             self._directory, credentials.authcid, login
         )
-        if account is not None and await self._remembered(
-            account, credentials
+        # Who asks step by step wants to hear what the directory says now.
+        if (
+            say is _silent
+            and account is not None
+            and await self._remembered(account, credentials)
         ):
             return account.id
         try:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from zope.interface import implementer
 
 from imailpy.errors import DirectoryUnavailable
-from imailpy.interfaces.directory import IDirectory
+from imailpy.interfaces.directory import Alias, IDirectory
 from imailpy.interfaces.realm import (
     IRecipientCheck,
     IRecipients,
@@ -58,7 +58,13 @@ class DirectoryRecipients:
             return found
         if not await self._make(path):
             return found
-        return await self._local.standing(path)
+        return await self._made(path)
+
+    def rehearsing(self) -> DirectoryRecipients:
+        """A likeness that says the same, and makes no account."""
+        likeness = _Rehearsed.__new__(_Rehearsed)
+        likeness.__dict__.update(self.__dict__)
+        return likeness
 
     async def _may_be_new(self, path: Path, found: Standing) -> bool:
         if not found.exists:
@@ -68,6 +74,9 @@ class DirectoryRecipients:
             return False
         # It may exist by the catch-all alone.
         return await self._directory.find(path) is None
+
+    async def _made(self, path: Path) -> Standing:
+        return await self._local.standing(path)
 
     async def _make(self, path: Path) -> bool:
         """Make the account of an address; whether there is one now."""
@@ -87,6 +96,30 @@ class DirectoryRecipients:
         while len(self._unknown) > MOST_UNKNOWN:
             self._unknown.popitem(last=False)
         return False
+
+
+class _Rehearsed(DirectoryRecipients):
+    """Finds users, and leaves it at that."""
+
+    async def _make(self, path: Path) -> bool:
+        until = self._unknown.get(path.folded)
+        if until is not None and self._clock.monotonic() < until:
+            return False
+        try:
+            person = await self._people.by_address(path)
+        except LdapDown as error:
+            raise DirectoryUnavailable(error.private) from error
+        if person is None:
+            return False
+        address = await self._accounts.address(person, path)
+        if address is None:
+            return False
+        found = await self._directory.find(address)
+        return not isinstance(found, Alias)
+
+    async def _made(self, path: Path) -> Standing:
+        found = await super()._made(path)
+        return found if found.exists else Standing(True, True)
 
 
 @implementer(IRecipientCheck)

@@ -116,7 +116,7 @@ class XClientTests(SynchronousTestCase):
 class VerifyTests(SynchronousTestCase):
     """VRFY and EXPN."""
 
-    def test_strangers(self) -> None:
+    def test_B9_10_strangers(self) -> None:
         """Whether an address exists is told to nobody who is not listed."""
         serving = Serving(**{"ann@local.test": b"x"})
         talker = serving.greeted()

@@ -193,3 +193,41 @@ class GuardTests(SynchronousTestCase):
         self.assertTrue(guard.ask(None, None).refuses)
         self.watchdog.stuck = False
         self.assertIsNone(guard.ask(None, None))
+
+    def test_a_rehearsal_leaves_no_trace(self) -> None:
+        """
+        However often `why` asks a slow, failing or stuck function, the live
+        one goes on, its counts are as before, and the log is silent.
+        """
+
+        def fails(_: Any) -> None:
+            raise RuntimeError("oops")
+
+        live = self.guard(fails)
+        before = live.state()
+        self.watchdog.took_s = 1.0
+        likeness = live.rehearsing()
+        said = likeness.ask(facts.rcpt(), None)
+        self.assertEqual("policy.a.failed", said and said.rule)
+        self.watchdog.stuck = True
+        said = likeness.ask(facts.rcpt(), None)
+        self.assertEqual("policy.a.stuck", said and said.rule)
+        self.assertTrue(likeness.off)
+        slow = self.guard(lambda _: None)
+        self.watchdog.stuck = False
+        likeness = slow.rehearsing()
+        for _ in range(100):
+            likeness.ask(facts.rcpt(), None)
+        self.assertTrue(likeness.off)
+        self.assertEqual(before, live.state())
+        self.assertEqual("on", slow.state()["state"])
+        self.assertEqual(0, slow.slow)
+        self.assertEqual([], self.journal.events)
+
+    def test_a_rehearsal_knows_what_is_off(self) -> None:
+        """A function that is switched off is so in a rehearsal, too."""
+        self.watchdog.stuck = True
+        live = self.guard(lambda _: None)
+        live.ask(facts.rcpt(), None)
+        said = live.rehearsing().ask(facts.rcpt(), None)
+        self.assertEqual("policy.a.disabled", said and said.rule)

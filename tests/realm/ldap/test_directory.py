@@ -489,6 +489,24 @@ class LdapTests(TestCase):
         with self.assertRaises(DirectoryUnavailable):
             await recipients.standing(Path("dora", "local.test"))
 
+    async def test_rehearsed_recipients(self) -> None:
+        """`why` says of a user who was never here that mail for it would be
+        taken, and makes no account."""
+        live = self.elsewhere.recipients(SmallRecipients(self.directory))
+        recipients = live.rehearsing()
+        before = dict(self.directory.entries)
+        for path in (CARL, ANN):
+            self.assertEqual(
+                await recipients.standing(path), Standing(True, True)
+            )
+        nobody = Path("nobody", "local.test")
+        self.assertEqual(
+            await recipients.standing(nobody), Standing(True, False)
+        )
+        self.assertEqual(self.directory.entries, before)
+        self.assertEqual(await live.standing(CARL), Standing(True, True))
+        self.assertIn("carl@local.test", self.directory.entries)
+
     async def test_other_domains(self) -> None:
         """Recipients of a domain that we send on are known by LDAP; while
         it is down that cannot be told."""
@@ -508,7 +526,9 @@ class LdapTests(TestCase):
         self.assertNotIn("away@other.test", self.directory.entries)
 
     async def test_rehearsal(self) -> None:
-        """An operator is told what a login would do, and no secrets."""
+        """An operator is told what a login would do, and no secrets; what
+        was right a moment ago is asked for again."""
+        await self.show("carl@local.test", "carl has a secret")
         steps = await self.checkers.rehearse(
             PasswordCredentials(
                 "carl@local.test", Secret(b"carl has a secret")
