@@ -27,12 +27,15 @@ from bench import accept
 from bench.listener_smtp import Wire
 from imailpy.admin.journal import Journal, StreamSink
 from imailpy.listeners.smtp import SmtpFactory, SmtpSettings
+from imailpy.policy.settings import ConnectionLimits, PolicySettings
 from imailpy.realm.realm import Realm
 from imailpy.realm.settings import RealmSettings
 from tests.support.settings import Fixed
 
 CONNECTIONS = 14
 OCTETS = 2048
+# Counted as ever, and never too many: all come from one address in no time.
+_LIMITS = ConnectionLimits(message_rate=10**9)
 
 
 class Whole:
@@ -48,7 +51,7 @@ class Whole:
         receiver._journal = journal
         realm = Realm(
             world,
-            Fixed(RealmSettings()),
+            Fixed(RealmSettings(policy=PolicySettings(limits=_LIMITS))),
             self._bench.store.directory,
             self._bench.router,
             journal,
