@@ -16,7 +16,8 @@ import time
 from typing import Any
 
 from imailpy.policy.book import Source, joined, read
-from imailpy.policy.pipeline import STANDARD, Pipeline
+from imailpy.policy.pipeline import Pipeline
+from imailpy.policy.standard import STANDARD
 from imailpy.policy.testing import facts
 from imailpy.realm.custom.guard import Guard
 from imailpy.realm.custom.settings import CustomPolicy

@@ -26,7 +26,7 @@ from imailpy.policy.book import (
     read,
     wrong_of,
 )
-from imailpy.policy.pipeline import STANDARD
+from imailpy.policy.standard import STANDARD
 
 TESTS = "policy_test"
 

@@ -26,7 +26,8 @@ from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Client
 from imailpy.policy.facts import Authorship
-from imailpy.policy.pipeline import STANDARD, Pipeline
+from imailpy.policy.pipeline import Pipeline
+from imailpy.policy.standard import STANDARD
 from imailpy.realm.app_passwords import AppPasswords
 from imailpy.realm.authors import read_authorship
 from imailpy.realm.bans import Bans

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from imailpy.mail import Decision, Path
 from imailpy.policy.facts import ConnectFacts, Usage
 from imailpy.policy.networks import parse_network
-from imailpy.policy.pipeline import STANDARD, Evaluation
+from imailpy.policy.pipeline import Evaluation
 from imailpy.policy.settings import (
     AccessEntry,
     AccessList,
@@ -17,6 +17,7 @@ from imailpy.policy.settings import (
     PolicySettings,
     SendingLimits,
 )
+from imailpy.policy.standard import STANDARD
 from tests.policy.facts import (
     FOREIGN,
     LOCAL,

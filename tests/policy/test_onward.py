@@ -9,7 +9,7 @@ from imailpy.mail import Decision, Path, Verdict
 from imailpy.policy.addresses import AddressList
 from imailpy.policy.facts import MailFacts, SenderStanding
 from imailpy.policy.networks import Networks
-from imailpy.policy.pipeline import STANDARD, Evaluation
+from imailpy.policy.pipeline import Evaluation
 from imailpy.policy.settings import (
     LocalSender,
     OnwardDomain,
@@ -19,6 +19,7 @@ from imailpy.policy.settings import (
     RelaySettings,
     SpoofSettings,
 )
+from imailpy.policy.standard import STANDARD
 from tests.policy.facts import (
     LOCAL,
     NOT_OURS,

@@ -6,7 +6,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.mail import Decision, Reply, Verdict
 from imailpy.policy.pipeline import (
-    STANDARD,
     Asked,
     Check,
     Evaluation,
@@ -15,6 +14,7 @@ from imailpy.policy.pipeline import (
     settle,
 )
 from imailpy.policy.settings import PolicySettings
+from imailpy.policy.standard import STANDARD
 from tests.support.answer import answer
 
 NO = Reply(550, "No", "5.7.1")

@@ -12,8 +12,9 @@ from imailpy.interfaces.realm import Standing
 from imailpy.mail import Decision, Path, Reply, Verdict
 from imailpy.policy import api, trial
 from imailpy.policy.book import PolicyWrong, Source, joined, read
-from imailpy.policy.pipeline import STANDARD, Check, Evaluation, Place
+from imailpy.policy.pipeline import Check, Evaluation, Place
 from imailpy.policy.settings import PolicySettings
+from imailpy.policy.standard import STANDARD
 from imailpy.policy.testing import Unexpected, expect, facts
 from tests.house.source import HOUSE
 from tests.support.world import result_of

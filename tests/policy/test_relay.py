@@ -16,13 +16,14 @@ from imailpy.policy.facts import (
     Session,
 )
 from imailpy.policy.networks import Networks, parse_network
-from imailpy.policy.pipeline import STANDARD, Evaluation
+from imailpy.policy.pipeline import Evaluation
 from imailpy.policy.relay import relay
 from imailpy.policy.settings import (
     PolicySettings,
     RelayPolicy,
     RelaySettings,
 )
+from imailpy.policy.standard import STANDARD
 from tests.policy.facts import (
     FOREIGN,
     LOCAL,

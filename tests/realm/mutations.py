@@ -22,9 +22,10 @@ from attrs import evolve, frozen
 
 from imailpy.mail import Decision, Verdict
 from imailpy.policy import relay, spoof
-from imailpy.policy.pipeline import STANDARD, Check
+from imailpy.policy.pipeline import Check
 from imailpy.policy.relay import GRANTS, Claim
 from imailpy.policy.settings import RelayPolicy
+from imailpy.policy.standard import STANDARD
 
 # Tests of the checks, quick ones first.
 WITNESSES = (

@@ -17,13 +17,14 @@ from imailpy.mail import (
     Verdict,
 )
 from imailpy.policy.networks import Networks
-from imailpy.policy.pipeline import STANDARD, Check
+from imailpy.policy.pipeline import Check
 from imailpy.policy.settings import (
     ConnectionLimits,
     PolicySettings,
     RelayPolicy,
     RelaySettings,
 )
+from imailpy.policy.standard import STANDARD
 from imailpy.realm.record import MOST_STEPS
 from imailpy.realm.settings import LoginSettings, RealmSettings
 from tests.realm.support import ANN, BOB, House, TextBody, secret

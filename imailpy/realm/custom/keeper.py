@@ -20,7 +20,8 @@ from imailpy.interfaces.world import ICall, IWorld
 from imailpy.policy import trial
 from imailpy.policy.api import Registration
 from imailpy.policy.book import PolicyWrong, Source, joined, read
-from imailpy.policy.pipeline import STANDARD, Pipeline
+from imailpy.policy.pipeline import Pipeline
+from imailpy.policy.standard import STANDARD
 from imailpy.realm.custom.guard import Guard
 from imailpy.realm.custom.settings import CustomPolicy
 from imailpy.realm.rulebook import Rulebooks

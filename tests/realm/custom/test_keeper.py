@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.mail import Client
-from imailpy.policy.pipeline import STANDARD
+from imailpy.policy.standard import STANDARD
 from imailpy.realm.custom.keeper import LOOK_S, Keeper, PolicyRefused
 from imailpy.realm.custom.settings import CustomPolicy
 from imailpy.realm.rulebook import Rulebooks
