@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -64,17 +64,37 @@ def address_number(address: str) -> tuple[int, int]:
 
 @frozen
 class _Ranges:
-    """Ranges of one family, side by side: starts, ends, whose they are."""
+    """
+    Ranges of one family, side by side: starts, ends, whose they are.
+
+    Attributes:
+        tops: Of starts that are longer than a word of the machine the upper
+            half: a search goes through these, which lie side by side, and
+            through the starts only among those of one upper half.
+    """
 
     firsts: Sequence[int] = ()
     lasts: Sequence[int] = ()
     owners: Sequence[int] = ()
+    tops: Sequence[int] = ()
 
     def find(self, number: int) -> int | None:
-        at = bisect_right(self.firsts, number) - 1
+        at = self._before(number) - 1
         if at < 0 or number > self.lasts[at]:
             return None
         return self.owners[at]
+
+    def _before(self, number: int) -> int:
+        """How many ranges begin at a number or before it."""
+        tops = self.tops
+        if not tops:
+            return bisect_right(self.firsts, number)
+        top = number >> 64
+        end = bisect_right(tops, top)
+        if not end or tops[end - 1] != top:
+            return end
+        begin = bisect_left(tops, top, 0, end)
+        return bisect_right(self.firsts, number, begin, end)
 
 
 @frozen
@@ -224,7 +244,12 @@ def _side_by_side(columns: Columns) -> _Ranges:
         if columns.version == 4:
             entry_firsts = array("I", entry_firsts)
             entry_lasts = array("I", entry_lasts)
-        return _Ranges(entry_firsts, entry_lasts, array("I", columns.places))
+        return _Ranges(
+            entry_firsts,
+            entry_lasts,
+            array("I", columns.places),
+            _tops(columns.version, entry_firsts),
+        )
     # Wider before narrower; of equal ones the later first, so that the
     # earlier lies on top of it.
     keys = [
@@ -270,7 +295,15 @@ def _side_by_side(columns: Columns) -> _Ranges:
         firsts if columns.version == 4 else tuple(firsts),
         lasts if columns.version == 4 else tuple(lasts),
         array("I", map(places.__getitem__, owners)),
+        _tops(columns.version, firsts),
     )
+
+
+def _tops(version: int, firsts: Sequence[int]) -> Sequence[int]:
+    """Give the upper halves of IPv6 addresses."""
+    if version == 4:
+        return ()
+    return array("Q", [first >> 64 for first in firsts])
 
 
 def _column(kind: str | None) -> list[int] | array[int]:

@@ -141,6 +141,44 @@ class LookUpTests(SynchronousTestCase):
             narrowest = max(held, key=lambda text: int(text.split("/")[1]))
             self.assertEqual(found and found.text, narrowest)
 
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 3),
+                st.integers(0, 255),
+                st.sampled_from((32, 62, 63, 64, 65, 120, 124, 127, 128)),
+            ),
+            max_size=12,
+        ),
+        st.integers(0, 3),
+        st.integers(0, 255),
+    )
+    def test_agrees_with_ipaddress_in_ipv6(
+        self, wanted: list[tuple[int, int, int]], subnet: int, last: int
+    ) -> None:
+        """The same for IPv6, within one /64 and across several."""
+        texts = [
+            str(
+                ipaddress.ip_network(
+                    f"2001:db8:0:{at:x}::{host:x}/{width}", strict=False
+                )
+            )
+            for at, host, width in wanted
+        ]
+        address = f"2001:db8:0:{subnet:x}::{last:x}"
+        held = [
+            text
+            for text in texts
+            if IPv6Address(address) in ipaddress.ip_network(text)
+        ]
+        found = Networks.parse(texts).find(address)
+        if not held:
+            self.assertIsNone(found)
+        else:
+            narrowest = max(held, key=lambda text: int(text.split("/")[1]))
+            self.assertEqual(found and found.text, narrowest)
+
     def test_cost_of_many_entries(self) -> None:
         """A look-up among twice as many networks takes one step more."""
 
