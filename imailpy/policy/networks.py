@@ -17,8 +17,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import islice
-from operator import lt
+from itertools import islice, repeat
+from operator import lt, rshift
 
 from attrs import field, frozen
 
@@ -303,7 +303,7 @@ def _tops(version: int, firsts: Sequence[int]) -> Sequence[int]:
     """Give the upper halves of IPv6 addresses."""
     if version == 4:
         return ()
-    return array("Q", [first >> 64 for first in firsts])
+    return array("Q", map(rshift, firsts, repeat(64)))
 
 
 def _column(kind: str | None) -> list[int] | array[int]:
