@@ -115,6 +115,10 @@ class Gate:
         decision = book.connect.ask(facts, self.record.asked("connect", facts))
         if not isinstance(decision, Decision):
             decision = await decision
+        if decision.reply is not None and decision.reply.code == 421:
+            # It is let go at once and takes no place: those who are sent
+            # away in a flood must not be the reason why others are.
+            self._uncount()
         return self._told("connect", self.client.address, decision)
 
     def _connect_facts(self, book: Rulebook) -> ConnectFacts:
@@ -376,14 +380,17 @@ class Gate:
         if self._signin is not None:
             self._signin.closed()
         self._pauses.let_go()
+        self._uncount()
+
+    # Inside
+
+    def _uncount(self) -> None:
         if self._counted:
             self._counted = False
             self._realm.connections.leave(self.client)
             # One that goes can only end it.
             if self._realm.stress.on:
                 self._realm.stress.look()
-
-    # Inside
 
     def _signing(self) -> Signin:
         if self._signin is None:

@@ -28,7 +28,7 @@ SLOW_ADDRESSES = 50
 # One octet in so many seconds.
 SLOW_PACE_S = 10.0
 # So long one that was sent away waits before it tries again.
-RETRY_S = 30.0
+RETRY_S = 10.0
 # So long it takes until all slow ones have tried once.
 RAMP_S = 5.0
 
@@ -140,10 +140,10 @@ async def _until_told(offset: int, slow: int) -> Counter[str]:
     mix = Mix(offset)
     tasks = [asyncio.ensure_future(job) for job in mix.attackers(slow)]
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    heard = mix.heard.copy()
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    return mix.heard
+    return heard
 
 
 def main() -> None:
