@@ -6,7 +6,8 @@ What the realm's decisions of one SMTP transaction cost.
 Through the gate: connect, hello, mail, rcpt, data, with all checks that are
 built in and no DNS; microseconds of CPU, best of seven. Once more with a
 history that takes entries, and once for a user who has signed in, with the
-limits of accounts and From read. Then what the history's own thread spends on an entry.
+limits of accounts and From read. Then what the history's own thread spends on
+an entry.
 """
 
 import sys
