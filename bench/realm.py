@@ -5,8 +5,9 @@ What the realm's decisions of one SMTP transaction cost.
 
 Through the gate: connect, hello, mail, rcpt, data, with all checks that are
 built in and no DNS; microseconds of CPU, best of seven. Once more with a
-history that takes entries, and once with a new connection each time and the
-realm's limits. Then what the history's own thread spends on an entry.
+history that takes entries, and once for a user who has signed in, with the
+limits of accounts and From read. Then what the history's own thread spends on
+an entry.
 """
 
 import sys
@@ -14,9 +15,13 @@ import tempfile
 from itertools import count
 from time import process_time
 
+from imailpy.delivery.routing import Router
+from imailpy.delivery.settings import DeliverySettings
 from imailpy.history import History, HistorySettings
 from imailpy.history.lines import block
 from imailpy.mail import Client, MailParameters, Path, Recipient
+from imailpy.policy.settings import PolicySettings, SendingLimits
+from imailpy.realm.avatar import Avatar
 from imailpy.realm.realm import Realm
 from imailpy.realm.settings import RealmSettings
 from tests.realm.support import TextBody, drive
@@ -27,6 +32,7 @@ from tests.support.world import TestWorld
 SENDER = Path("ann", "client.example")
 TO = Recipient(Path("alice", "example.test"))
 BODY = TextBody(b"Subject: x\r\n\r\n" + b"y" * 2000)
+OWN_BODY = TextBody(b"From: alice@example.test\r\n\r\n" + b"y" * 2000)
 AT = "smtp", "smtp", "session"
 PARAMETERS = MailParameters(size_octets=2048)
 
@@ -53,9 +59,6 @@ class Taking:
 
 def make(history=None):
     """A realm over the memory store and the real router."""
-    from imailpy.delivery.routing import Router
-    from imailpy.delivery.settings import DeliverySettings
-
     world = TestWorld()
     store = make_store(world)
     return Realm(
@@ -98,6 +101,45 @@ def whole(realm, count):
     return (process_time() - begun) / count * 1e6
 
 
+def signed(count):
+    """Microseconds a user's session with one transaction."""
+    most = 10**9
+    sending = SendingLimits(most, most, most, most)
+    settings = RealmSettings(policy=PolicySettings(sending=sending))
+    world = TestWorld()
+    store = make_store(world)
+    realm = Realm(
+        world,
+        Fixed(settings),
+        store.directory,
+        Router(Fixed(DeliverySettings()), store),
+        Quiet(),
+        sending=store.sending,
+    )
+    account = drive(store.directory.find(TO.forward_path))
+    own = frozenset([account.address.folded])
+    avatar = Avatar(account, own, "+-")
+    at = "submission", "submission", "session"
+    clients = [Client(address(), 4000, *at) for _ in range(count)]
+    begun = process_time()
+    for client in clients:
+        gate = realm.gate(client)
+        drive(gate.connect())
+        drive(gate.hello("client.example"))
+        # As after a login, whose cost is another matter.
+        gate.avatar, gate._session = avatar, None
+        drive(gate.mail(account.address, PARAMETERS))
+        drive(gate.rcpt(TO))
+        (decision,) = drive(gate.data([TO], OWN_BODY))
+        gate.rules()
+        gate.reset()
+        gate.closed()
+    spent = (process_time() - begun) / count * 1e6
+    if decision.refuses:
+        raise SystemExit(f"refused: {decision}")
+    return spent
+
+
 async def nothing():
     """A coroutine that has nothing to do."""
 
@@ -122,6 +164,9 @@ def main():
     print(f"decisions            {best(None, count):6.1f} us")
     taking = Taking()
     print(f"with a history       {best(taking, count):6.1f} us")
+    spent = min(signed(count) for _ in range(7))
+    spent -= min(driving(count) for _ in range(7))
+    print(f"signed in            {spent:6.1f} us")
     told = taking.told[:count]
     begun = process_time()
     blocks = [block(told[at : at + 200], {}) for at in range(0, count, 200)]
