@@ -195,4 +195,4 @@ class Failures:
 
 def _failure(window: FailureWindow, network: Prefix) -> bytes:
     # Windows of different widths have slots of their own.
-    return b"f%d %d/%d" % (window.width_s, network[1], network[2])
+    return b"f%d %d %d/%d" % (window.width_s, *network)

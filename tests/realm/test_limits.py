@@ -89,6 +89,13 @@ class FailuresTests(SynchronousTestCase):
             self.assertIsNotNone(self.failures.over(far, self.WINDOW))
             self.assertIsNone(self.failures.over(outside, self.WINDOW))
 
+    def test_families_apart(self) -> None:
+        """An IPv6 /32 is not the IPv4 address of the same number."""
+        for _ in range(4):
+            self.failures.add("2001:db8::1", self.WINDOW)
+        self.assertIsNone(self.failures.over("32.1.13.184", self.WINDOW))
+        self.assertIsNotNone(self.failures.over("2001:db8::1", self.WINDOW))
+
     def test_bounded(self) -> None:
         """Ten thousand addresses take no more room than the bound."""
         failures = Failures(self.table)
