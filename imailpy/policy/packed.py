@@ -11,8 +11,9 @@ whatever is wrong, goes the slow way and gets its words there.
 from __future__ import annotations
 
 import ipaddress
+import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import overload
 
@@ -24,6 +25,7 @@ from imailpy.policy.network import Network, parse_network
 _OCTETS = {str(number): number for number in range(256)}
 # Prefix length as written -> addresses of the network, less one.
 _FOUR = {str(bits): (1 << 32 - bits) - 1 for bits in range(33)}
+_WORD = re.compile("[0-9a-f]{1,4}")
 _SIX = {str(bits): (1 << 128 - bits) - 1 for bits in range(129)}
 
 
@@ -137,7 +139,7 @@ def pack(text: str, file: str, more: Sequence[Network] = ()) -> PackedNetworks:
     for line in lines_of(text):
         number += 1
         version = 6 if ":" in line else 4
-        found = fast_six(line) if version == 6 else fast_four(line)
+        found = fast_six(line, many=True) if version == 6 else fast_four(line)
         if found is not None:
             first, last = found
         else:
@@ -197,12 +199,27 @@ def fast_four(text: str) -> tuple[int, int] | None:
     return None if first & size else (first, first + size)
 
 
-def fast_six(text: str) -> tuple[int, int] | None:
+class _OneByOne:
+    """Reads words as they come: for an address now and then."""
+
+    def __getitem__(self, word: str) -> int:
+        if _WORD.fullmatch(word) is None:
+            raise KeyError(word)
+        return int(word, 16)
+
+
+_ONE_BY_ONE = _OneByOne()
+
+
+def fast_six(text: str, *, many: bool = False) -> tuple[int, int] | None:
     """
     Read `2001:db8::1` or `2001:db8::/32` in small letters; None: it may be
     another form, or IPv4 in IPv6 clothes.
+
+    Args:
+        many: There are more to come: all words are kept in a table of 8 MB.
     """
-    words = _words()
+    words: Mapping[str, int] | _OneByOne = _words() if many else _ONE_BY_ONE
     prefix, plain, bits = text.partition("::/")
     if plain and ":" in prefix and "::" not in prefix:
         # A network as it is mostly written.
