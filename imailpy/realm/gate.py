@@ -114,6 +114,10 @@ class Gate:
         decision = await self._realm.books.current.connect.decide(
             facts, self.record.asked("connect", facts)
         )
+        if decision.refuses:
+            # It takes no place: those who are sent away in a flood must not
+            # be the reason why others are.
+            self._uncount()
         return self._told("connect", self.client.address, decision)
 
     def _connect_facts(self) -> ConnectFacts:
@@ -359,14 +363,17 @@ class Gate:
         self._sign_out()
         self._signin.closed()
         self._pauses.let_go()
+        self._uncount()
+
+    # Inside
+
+    def _uncount(self) -> None:
         if self._counted:
             self._counted = False
             self._realm.connections.leave(self.client)
             # One that goes can only end it.
             if self._realm.stress.on:
                 self._realm.stress.look()
-
-    # Inside
 
     def _rate(self, book: Rulebook) -> int:
         """Count a stranger's message, where somebody asks."""

@@ -38,6 +38,9 @@ from imailpy.interfaces.world import INetwork
 RESERVE = 64
 # So long nobody is let in once only the reserve is left.
 HOLD_S = 1.0
+# So many are let in before those who are in already get their turn: in a
+# flood of connections they wait for a few milliseconds, not for all of it.
+ACCEPTS_A_TURN = 16
 
 
 def descriptors_left(descriptor: int) -> int:
@@ -131,7 +134,7 @@ class EagerPort(tcp.Port):
         if not left:
             self._hold()
             return
-        self.numberAccepts = min(self.numberAccepts, left)
+        self.numberAccepts = min(ACCEPTS_A_TURN, left)
         super().doRead()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any) -> None:

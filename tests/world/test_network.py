@@ -12,7 +12,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from imailpy.world import real_network
-from imailpy.world.real_network import RESERVE, EagerPort
+from imailpy.world.real_network import (
+    ACCEPTS_A_TURN,
+    RESERVE,
+    EagerPort,
+)
 
 
 class Reactor(Clock):
@@ -124,3 +128,15 @@ class ReserveTests(SynchronousTestCase):
         self.assertIsNone(self.port._held)
         self.reactor.advance(2.0)
         self.assertNotIn(self.port, self.reactor.readers)
+
+    def test_B13_2_a_few_a_turn(self) -> None:
+        """In a flood those who are in get their turn between the others,
+        however many wait and however often."""
+        self.addCleanup(self.drop)
+        port = self.port.getHost().port
+        for _ in range(3 * ACCEPTS_A_TURN):
+            client = socket.create_connection(("127.0.0.1", port))
+            self.addCleanup(client.close)
+        for turn in range(1, 4):
+            self.port.doRead()
+            self.assertEqual(len(self.factory.all), turn * ACCEPTS_A_TURN)
