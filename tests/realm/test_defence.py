@@ -251,6 +251,21 @@ class MassesTests(SynchronousTestCase):
         house.world.clock.reactor.advance(60)
         self.assertEqual(come("203.0.113.1"), "connect.accept")
 
+    def test_B13_1_refused_take_no_place(self) -> None:
+        """Who is sent away is not counted while it goes: a flood from one
+        address is no reason to send others away."""
+        house = self.make(ConnectionLimits(per_address=2, total=4))
+        gates = [house.gate("smtp", "203.0.113.1") for _ in range(20)]
+        said = [drive(gate.connect()).rule for gate in gates]
+        self.assertEqual(
+            said, ["connect.accept"] * 2 + ["connect.per_address"] * 18
+        )
+        other = house.gate("smtp", "198.51.100.1")
+        self.assertEqual(drive(other.connect()).rule, "connect.accept")
+        for gate in (*gates, other):
+            gate.closed()
+        self.assertEqual(house.realm.connections.total, 0)
+
     def test_B13_1_messages_a_minute(self) -> None:
         """Strangers' messages are counted, users' are not."""
         house = self.make(ConnectionLimits(message_rate=2))

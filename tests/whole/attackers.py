@@ -136,14 +136,15 @@ class Mix:
         return jobs
 
 
-async def _until_told(offset: int, slow: int) -> Counter[str]:
+async def _until_told(offset: int, slow: int) -> None:
+    """Attack; print, and be gone: nobody waits for thousands to part."""
     mix = Mix(offset)
     tasks = [asyncio.ensure_future(job) for job in mix.attackers(slow)]
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    heard = mix.heard.copy()
-    for task in tasks:
-        task.cancel()
-    return heard
+    print(json.dumps(mix.heard), flush=True)
+    # Kept until here: the loop itself does not hold its tasks.
+    tasks.clear()
+    os._exit(0)
 
 
 def main() -> None:
@@ -155,7 +156,7 @@ def main() -> None:
     os.nice(NICE)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    print(json.dumps(asyncio.run(_until_told(told.port_offset, told.slow))))
+    asyncio.run(_until_told(told.port_offset, told.slow))
 
 
 if __name__ == "__main__":
