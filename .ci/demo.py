@@ -1,4 +1,9 @@
-"""Run the README's demo command, and do what it tells: send and read."""
+"""
+Run the README's demo command, and do what it tells: send and read.
+
+In a fresh clone: the command makes an environment of its own there, with
+nothing in it but what it installs itself.
+"""
 
 import contextlib
 import imaplib
@@ -26,6 +31,8 @@ def main() -> int:
         print("README.rst has no demo command")
         return 1
     with tempfile.TemporaryDirectory() as folder:
+        clone = os.path.join(folder, "clone")
+        subprocess.run(["git", "clone", "-q", HERE, clone], check=True)
         command = found.group(1)
         command = command.replace(
             "--demo demo", f"--demo {folder}/demo --port-offset {OFFSET}"
@@ -35,7 +42,7 @@ def main() -> int:
         )
         server = subprocess.Popen(
             ["bash", "-c", f"exec 2>&1; {command}"],
-            cwd=HERE,
+            cwd=clone,
             start_new_session=True,
         )
         try:

@@ -38,6 +38,40 @@ if "twisted.internet.reactor" in sys.modules and not any(
     raise SystemExit("the reactor was installed by an import")
 print("quiet")
 """
+# What comes with an extra is missing where nobody asked for it.
+IMPORT_WITHOUT = """
+import pkgutil, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in EXTRAS:
+            raise ModuleNotFoundError(f"no module named {name}", name=name)
+
+sys.meta_path.insert(0, Missing())
+import imailpy
+for module in pkgutil.walk_packages(imailpy.__path__, "imailpy."):
+    if module.name not in WITH_EXTRAS:
+        __import__(module.name)
+print("whole")
+"""
+# Imported with the first question to an LDAP server or about a token.
+WITH_EXTRAS = (
+    "imailpy.realm.ldap.codec",
+    "imailpy.realm.ldap.connection",
+    "imailpy.realm.tokens.jwt",
+    "imailpy.realm.tokens.keys",
+)
+
+
+def declared(section: str, key: str) -> set[str]:
+    """Give the names of packages that setup.cfg asks for."""
+    settings = configparser.ConfigParser()
+    settings.read(HOUSE / "setup.cfg")
+    return {
+        re.split(r"[\s\[>=<]", line)[0].replace(".", "-")
+        for line in settings[section][key].split("\n")
+        if line
+    }
 
 
 def pinned() -> dict[str, str]:
@@ -51,13 +85,7 @@ class SupplyTests(SynchronousTestCase):
 
     def test_B15_7_pinned_with_hashes(self) -> None:
         """Every package we ask for is pinned, with hashes, and no other."""
-        settings = configparser.ConfigParser()
-        settings.read(HOUSE / "setup.cfg")
-        wanted = {
-            re.split(r"[\s\[>=<]", line)[0].replace(".", "-")
-            for line in settings["options"]["install_requires"].split("\n")
-            if line
-        }
+        wanted = declared("options", "install_requires")
         self.assertEqual(wanted - set(pinned()), set())
         lines = [
             line
@@ -84,3 +112,19 @@ class SupplyTests(SynchronousTestCase):
             timeout=120,
         )
         self.assertEqual(done.stdout.strip(), "quiet", done.stderr[-2000:])
+
+    def test_extras_are_left_out(self) -> None:
+        """Nothing of an extra is needed by who has not installed it."""
+        extras: set[str] = set()
+        for name in ("oidc", "ldap", "import"):
+            extras |= declared("options.extras_require", name)
+        self.assertEqual(extras, {"bcrypt", "joserfc", "ldaptor"})
+        text = IMPORT_WITHOUT.replace("WITH_EXTRAS", repr(WITH_EXTRAS))
+        done = subprocess.run(
+            [sys.executable, "-c", text.replace("EXTRAS", repr(extras))],
+            cwd=HOUSE,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        self.assertEqual(done.stdout.strip(), "whole", done.stderr[-2000:])

@@ -33,7 +33,7 @@ from imailpy.realm.checkers import (
     obstacle,
 )
 from imailpy.realm.ldap.accounts import Accounts
-from imailpy.realm.ldap.connection import LdapDown
+from imailpy.realm.ldap.answers import LdapDown
 from imailpy.realm.ldap.people import People, Person
 from imailpy.realm.logins import Logins
 from imailpy.realm.names import read_login_name

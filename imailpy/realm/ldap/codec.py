@@ -2,15 +2,15 @@
 LDAP messages to octets and back: all that knows ldaptor.
 
 ldaptor's own client is not used: it has no limits and reaches for the global
-reactor. Its codec is imported with the first question, for it comes with the
-extra `ldap`.
+reactor. It comes with the extra `ldap`, so nobody imports this but
+`connection`, and that is imported with the first question.
 """
 
 from __future__ import annotations
 
 import warnings
 
-from attrs import frozen
+from imailpy.realm.ldap.answers import Done, Entry
 
 with warnings.catch_warnings():
     # It calls pyparsing by names of old.
@@ -30,34 +30,6 @@ _DECODER = pureldap.LDAPBERDecoderContext_TopLevel(
         ),
     )
 )
-
-
-@frozen
-class Entry:
-    """
-    What a search found.
-
-    Attributes:
-        dn: Its name.
-        attributes: Lower-case name -> values.
-    """
-
-    dn: str
-    attributes: dict[str, tuple[bytes, ...]]
-
-
-@frozen
-class Done:
-    """
-    A question is answered.
-
-    Attributes:
-        code: Of [RFC4511 A.1]; 0 is success.
-        text: The server's own words, for the log.
-    """
-
-    code: int
-    text: str
 
 
 def bind(number: int, dn: str, password: bytes) -> bytes:

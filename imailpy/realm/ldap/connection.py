@@ -8,25 +8,18 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
-from imailpy.errors import MailError
 from imailpy.interfaces.world import IClock
 from imailpy.realm.ldap import codec
-from imailpy.realm.ldap.codec import Done, Entry
+from imailpy.realm.ldap.answers import (
+    NO_SUCH_OBJECT,
+    SIZE_LIMIT,
+    SUCCESS,
+    Done,
+    Entry,
+    LdapDown,
+)
 
 MOST_OCTETS = 1 << 20
-
-# Result codes [RFC4511 A.1].
-SUCCESS = 0
-SIZE_LIMIT = 4
-NO_SUCH_OBJECT = 32
-# What servers say to a bind that is wrong, or that the account's rules do not
-# allow: constraint, inappropriate authentication, credentials, access,
-# unwilling.
-WRONG = frozenset({19, NO_SUCH_OBJECT, 48, 49, 50, 53})
-
-
-class LdapDown(MailError):
-    """The directory cannot tell just now; `private` says why."""
 
 
 @define

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from attrs import frozen
 
 from imailpy.interfaces.dns import IResolver
@@ -11,13 +9,10 @@ from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.tls import ITls
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Path, Secret
-from imailpy.realm.ldap.connection import LdapDown
+from imailpy.realm.ldap.answers import Entry, LdapDown
 from imailpy.realm.ldap.filters import fill
 from imailpy.realm.ldap.servers import Servers
 from imailpy.realm.ldap.settings import LdapSettings
-
-if TYPE_CHECKING:
-    from imailpy.realm.ldap.codec import Entry
 
 # More addresses of one user are not looked at.
 MOST_ADDRESSES = 100

@@ -23,7 +23,7 @@ from imailpy.interfaces.realm import (
 from imailpy.interfaces.world import IClock
 from imailpy.mail import Path
 from imailpy.realm.ldap.accounts import Accounts
-from imailpy.realm.ldap.connection import LdapDown
+from imailpy.realm.ldap.answers import LdapDown
 from imailpy.realm.ldap.people import People
 
 KEPT_S = 60.0

@@ -20,17 +20,12 @@ from imailpy.interfaces.dns import IResolver
 from imailpy.interfaces.tls import ITls
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import Secret
-from imailpy.realm.ldap.connection import (
-    SUCCESS,
-    WRONG,
-    LdapConnection,
-    LdapDown,
-)
+from imailpy.realm.ldap.answers import SUCCESS, WRONG, Entry, LdapDown
 from imailpy.realm.ldap.settings import LdapSettings, Server
 from imailpy.realm.reach import connect
 
 if TYPE_CHECKING:
-    from imailpy.realm.ldap.codec import Entry
+    from imailpy.realm.ldap.connection import LdapConnection
 
 # A server that did not answer comes last for so long.
 REST_S = 30.0
@@ -164,6 +159,9 @@ class Servers:
             if self._tls is None:
                 raise LdapDown(f"{name}: no TLS to ask with")
             context = self._tls.client(server.host, verify=True)
+        # It brings ldaptor, which only those have who asked for it.
+        from imailpy.realm.ldap.connection import LdapConnection
+
         factory = Factory.forProtocol(
             lambda: LdapConnection(self._world.clock, name, settings.timeout_s)
         )
