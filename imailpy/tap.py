@@ -331,7 +331,7 @@ class OfflineOperations:
         from imailpy.dns.stub import Resolver
         from imailpy.realm.custom.keeper import Keeper
         from imailpy.realm.realm import Realm
-        from imailpy.realm.rehearsal import Silence
+        from imailpy.realm.silence import Silence
 
         providers = Providers(settings, world.disk)
         journal = Silence()

@@ -7,10 +7,11 @@ of both configurations, as far as the recipients: bodies are not recorded.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import Factory, define, evolve, frozen
 
 from imailpy.admin.rehearsals import Rehearsals
 from imailpy.errors import MailError, PeerError
@@ -187,78 +188,98 @@ async def compare(
     pause: Callable[[], Awaitable[object]],
 ) -> dict[str, Any]:
     """Replay envelopes against both, and tell what differs."""
-    played = {"recorded": 0, "generated": 0}
-    changed = {"recorded": 0, "generated": 0}
-    changes: list[dict[str, Any]] = []
-    refused: set[str] = set()
-    relays = 0
-    groups: dict[tuple[str, ...], int] = {}
+    found = _Differences()
     for number, envelope in enumerate(envelopes):
         if number % _AT_ONCE == 0:
             await pause()
-        played[envelope.source] += 1
         # Anew for each: what one counts is not the next one's.
         before, after = old.realm(), new.realm()
-        one = await replay(before, envelope)
-        other = await replay(after, envelope)
-        differs = False
-        for path in envelope.recipients:
-            was, now = _plain(one[path]), _plain(other[path])
-            if was["verdict"] == now["verdict"]:
-                continue
-            differs = True
-            opened = _refused(was) and not _refused(now)
-            is_relay = (
-                opened and not (await after.recipients.standing(path)).local
+        was = await replay(before, envelope)
+        now = await replay(after, envelope)
+        changed = [
+            path
+            for path in envelope.recipients
+            if _plain(was[path])["verdict"] != _plain(now[path])["verdict"]
+        ]
+        found.played[envelope.source] += 1
+        found.changed[envelope.source] += bool(changed)
+        for path in changed:
+            local = (await after.recipients.standing(path)).local
+            found.add(
+                envelope, path, _plain(was[path]), _plain(now[path]), local
             )
-            relays += is_relay
-            if _refused(now) and not _refused(was):
-                refused.add(envelope.sender.folded)
-            decisive = now if _refused(now) or not _refused(was) else was
-            group = (
-                was["verdict"],
-                now["verdict"],
-                was["rule"],
-                now["rule"],
-                str(now["entry"] or decisive["entry"] or ""),
+    return found.told()
+
+
+@define
+class _Differences:
+    """
+    What was found so far.
+
+    Attributes:
+        played: Source -> envelopes.
+        changed: Source -> those of which a verdict has changed.
+        refused: Senders that are refused something now.
+        relays: Recipients that are not ours and are taken now.
+        groups: Verdicts, rules and entry -> recipients.
+        changes: The first of them, one by one.
+    """
+
+    played: Counter[str] = Factory(Counter)
+    changed: Counter[str] = Factory(Counter)
+    refused: set[str] = Factory(set)
+    relays: int = 0
+    groups: Counter[tuple[str, ...]] = Factory(Counter)
+    changes: list[dict[str, Any]] = Factory(list)
+
+    def add(
+        self,
+        envelope: Replayed,
+        path: Path,
+        was: dict[str, Any],
+        now: dict[str, Any],
+        local: bool,
+    ) -> None:
+        """One more recipient of which the verdict has changed."""
+        is_relay = _refused(was) and not _refused(now) and not local
+        self.relays += is_relay
+        if _refused(now) and not _refused(was):
+            self.refused.add(envelope.sender.folded)
+        decisive = now if _refused(now) or not _refused(was) else was
+        entry = str(now["entry"] or decisive["entry"] or "")
+        verdicts = was["verdict"], now["verdict"]
+        self.groups[(*verdicts, was["rule"], now["rule"], entry)] += 1
+        if len(self.changes) < MOST_TOLD:
+            self.changes.append(
+                {
+                    "source": envelope.source,
+                    "client": envelope.client.address,
+                    "listener": envelope.client.listener,
+                    "user": envelope.user or None,
+                    "from": str(envelope.sender),
+                    "to": str(path),
+                    "relay": is_relay,
+                    "old": was,
+                    "new": now,
+                }
             )
-            groups[group] = groups.get(group, 0) + 1
-            if len(changes) < MOST_TOLD:
-                changes.append(
-                    {
-                        "source": envelope.source,
-                        "client": envelope.client.address,
-                        "listener": envelope.client.listener,
-                        "user": envelope.user or None,
-                        "from": str(envelope.sender),
-                        "to": str(path),
-                        "relay": is_relay,
-                        "old": was,
-                        "new": now,
-                    }
-                )
-        changed[envelope.source] += differs
-    return {
-        "recorded": played["recorded"],
-        "generated": played["generated"],
-        "recorded_changed": changed["recorded"],
-        "generated_changed": changed["generated"],
-        "senders_refused": len(refused),
-        "new_relays": relays,
-        "groups": [
-            dict(
-                zip(
-                    ("old", "new", "old_rule", "new_rule", "entry", "count"),
-                    (*group, count),
-                    strict=True,
-                )
-            )
-            for group, count in sorted(
-                groups.items(), key=lambda item: -item[1]
-            )
-        ],
-        "changes": changes,
-    }
+
+    def told(self) -> dict[str, Any]:
+        """All of it as plain values, the largest group first."""
+        names = ("old", "new", "old_rule", "new_rule", "entry", "count")
+        return {
+            "recorded": self.played["recorded"],
+            "generated": self.played["generated"],
+            "recorded_changed": self.changed["recorded"],
+            "generated_changed": self.changed["generated"],
+            "senders_refused": len(self.refused),
+            "new_relays": self.relays,
+            "groups": [
+                dict(zip(names, (*group, count), strict=True))
+                for group, count in self.groups.most_common()
+            ],
+            "changes": self.changes,
+        }
 
 
 def _plain(decision: Decision | None) -> dict[str, Any]:

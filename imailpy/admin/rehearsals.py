@@ -37,7 +37,8 @@ from imailpy.listeners.smtp.factory import SmtpFactory
 from imailpy.listeners.smtp.protocol import SmtpConnection
 from imailpy.realm.custom.keeper import pipeline_of
 from imailpy.realm.realm import Realm
-from imailpy.realm.rehearsal import Rehearsal, Silence, Stage, Trail
+from imailpy.realm.rehearsal import Rehearsal, Stage, Trail
+from imailpy.realm.silence import Silence
 
 _TAKING = (Service.SMTP, Service.SUBMISSION, Service.LMTP)
 _PRETENDED = "TLSv1.3 rehearsed"

@@ -26,9 +26,9 @@ def add_to(account: click.Group) -> None:
     """Add the verbs to `imailctl account`."""
     _add_show(account)
     _add_senders(account)
+    _add_require(account)
     _add_app_passwords(account)
     _add_totp(account)
-    _add_recovery(account)
     _add_certificates(account)
 
 
@@ -71,7 +71,7 @@ def _add_senders(account: click.Group) -> None:
         answer(door, made, f"{address} may not send as {made['revoked']}")
 
 
-def _add_app_passwords(account: click.Group) -> None:
+def _add_require(account: click.Group) -> None:
     @account.command("require-app-passwords")
     @click.argument("address")
     @click.option("--off", is_flag=True, help="The password does again.")
@@ -84,6 +84,8 @@ def _add_app_passwords(account: click.Group) -> None:
         text = "opens" if off else "does not open"
         answer(door, made, f"{address}: its password {text} mail services")
 
+
+def _add_app_passwords(account: click.Group) -> None:
     @account.group("app-password")
     def app_password() -> None:
         """Passwords for programs, one for each."""
@@ -186,12 +188,10 @@ def _add_totp(account: click.Group) -> None:
         )
         context.exit(0 if made["right"] else 1)
 
+    _add_recovery(totp)
 
-def _add_recovery(account: click.Group) -> None:
-    totp = account.commands["totp"]
-    if not isinstance(totp, click.Group):
-        raise TypeError("totp has no verbs")
 
+def _add_recovery(totp: click.Group) -> None:
     @totp.command("recovery")
     @click.argument("address")
     @click.pass_obj

@@ -132,8 +132,7 @@ class Realm:
         def table(slots: int) -> Counters:
             return Counters(world.clock, world.random.octets(16), slots)
 
-        rates = table(1 << 18)
-        self.rates = Rates(rates)
+        self.rates = Rates(table(1 << 18))
         self.failures = Failures(table(1 << 18))
         self.slowing = Slowing(table(1 << 17), table(1 << 18))
         self.bans = Bans(

@@ -33,7 +33,7 @@ from imailpy.realm.record import Record
 from imailpy.realm.rulebook import Rulebooks
 from imailpy.realm.settings import RealmSettings
 from imailpy.realm.signin import Signin
-from imailpy.realm.silence import Silence as Silence
+from imailpy.realm.silence import Silence
 
 
 @define

@@ -102,11 +102,6 @@ class Stress:
 class _Still(Stress):
     """The stress of a rehearsal: as the live one's was."""
 
-    @property
-    def uneasy(self) -> bool:
-        """Whether a look may find more than that there are too many."""
-        return self.since is not None or self._late_at != _NEVER
-
     def look(self) -> bool:
         """As of `Stress`; changes nothing."""
         return self.on

@@ -21,7 +21,8 @@ from imailpy.mail import Path
 from imailpy.policy.pipeline import Pipeline
 from imailpy.realm.custom.keeper import PolicyRefused, pipeline_of
 from imailpy.realm.realm import Realm
-from imailpy.realm.rehearsal import Rehearsal, Silence
+from imailpy.realm.rehearsal import Rehearsal
+from imailpy.realm.silence import Silence
 from imailpy.store.memory import MemoryStore
 
 MOST = 200_000
