@@ -37,7 +37,7 @@ from imailpy.realm.battery import (
     play,
     survey,
 )
-from imailpy.realm.battery.site import ELSEWHERE, STRANGERS
+from imailpy.realm.battery.site import ELSEWHERE, STRANGERS, user
 from imailpy.realm.rehearsal import Rehearsal
 
 # Entries of long lists that the battery plays with.
@@ -291,15 +291,7 @@ async def _site(
             if address not in others:
                 peers.append(Peer("listed client", address, listed=True))
     if accounts:
-        peers.append(
-            Peer(
-                "user",
-                stranger,
-                "submission",
-                "submission",
-                user=accounts[0],
-            )
-        )
+        peers.append(user(accounts[0], stranger))
     accepted = [
         each.text for each in islice(relay.accept.entries(), _MOST_LISTED)
     ]

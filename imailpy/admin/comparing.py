@@ -28,6 +28,7 @@ from imailpy.mail import (
 from imailpy.protocol.smtp.events import Mail, Rcpt
 from imailpy.protocol.smtp.grammar import parse_command, split_verb
 from imailpy.realm.battery import Peer, generated, survey
+from imailpy.realm.battery.site import user
 from imailpy.realm.rehearsal import Rehearsal
 
 # Envelopes in one turn of the reactor.
@@ -110,15 +111,7 @@ async def made_up(
     peers = [*site.peers, *_MORE_PEERS]
     accounts = await directory.accounts()
     if accounts:
-        peers.append(
-            Peer(
-                "user",
-                "203.0.113.9",
-                "submission",
-                "submission",
-                user=accounts[0],
-            )
-        )
+        peers.append(user(accounts[0]))
     site = evolve(site, peers=tuple(peers))
     found = []
     for attempt in generated(seed, count, site):

@@ -297,9 +297,6 @@ class IThreads(Interface):
     def pool(name: str, *, threads: int, queue: int) -> IPool:
         """Start a pool."""
 
-    def call_in_reactor(function: Callable[..., object], *a: Any) -> None:
-        """From any thread: have `function` called in the reactor thread."""
-
 
 class IProcesses(Interface):
     """The only maker of processes."""

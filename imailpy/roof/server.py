@@ -145,30 +145,7 @@ class Server(TwistedService):
             self.tls,
             self.journal,
         )
-        elsewhere = Elsewhere(
-            world,
-            self.tls,
-            self.resolver,
-            self.store.directory,
-            self.providers.ldap,
-            self.providers.tokens,
-        )
-        self.realm = Realm(
-            world,
-            self.providers.realm,
-            self.store.directory,
-            elsewhere.recipients(self.delivery.router),
-            self.journal,
-            resolver=self.resolver,
-            elsewhere=elsewhere,
-            recipient_checks={
-                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead,
-                RecipientCheck.LDAP.value: elsewhere.recipient_check(),
-            },
-            sending=self.store.sending,
-            history=self.history,
-            bans=self.store.bans,
-        )
+        self.realm = self._make_realm()
         self.policy = Keeper(world, self.journal, self.realm.books)
         self.operations = Operations(
             world,
@@ -189,6 +166,34 @@ class Server(TwistedService):
         return Deferred.fromCoroutine(self._stop())
 
     # Inside
+
+    def _make_realm(self) -> Realm:
+        """Join the realm to those who know users and recipients."""
+        world = self.world
+        elsewhere = Elsewhere(
+            world,
+            self.tls,
+            self.resolver,
+            self.store.directory,
+            self.providers.ldap,
+            self.providers.tokens,
+        )
+        return Realm(
+            world,
+            self.providers.realm,
+            self.store.directory,
+            elsewhere.recipients(self.delivery.router),
+            self.journal,
+            resolver=self.resolver,
+            elsewhere=elsewhere,
+            recipient_checks={
+                RecipientCheck.CALL_AHEAD.value: self.delivery.call_ahead,
+                RecipientCheck.LDAP.value: elsewhere.recipient_check(),
+            },
+            sending=self.store.sending,
+            history=self.history,
+            bans=self.store.bans,
+        )
 
     def _make_journal(self) -> Journal:
         told = self.providers.configuration.log

@@ -228,8 +228,3 @@ class RealThreads:
 
     def pool(self, name: str, *, threads: int, queue: int) -> RealPool:
         return RealPool(name, threads, queue, self._reactor.callFromThread)
-
-    def call_in_reactor(
-        self, function: Callable[..., object], *a: Any
-    ) -> None:
-        self._reactor.callFromThread(function, *a)

@@ -164,11 +164,6 @@ class InlineThreads:
     def pool(self, name: str, *, threads: int, queue: int) -> InlinePool:
         return InlinePool()
 
-    def call_in_reactor(
-        self, function: Callable[..., object], *a: Any
-    ) -> None:
-        function(*a)
-
 
 @implementer(IWorld)
 class TestWorld:

@@ -13,13 +13,13 @@ from imailpy.admin.operations.accounts import Accounts
 from imailpy.admin.operations.aliases import Aliases
 from imailpy.admin.operations.bans import Bans
 from imailpy.admin.operations.check import Check
+from imailpy.admin.operations.custom import Custom
 from imailpy.admin.operations.domains import Domains
 from imailpy.admin.operations.doors import House, ServerDoors
+from imailpy.admin.operations.explaining import Explaining
 from imailpy.admin.operations.keys import Keys
 from imailpy.admin.operations.logins import Logins
 from imailpy.admin.operations.past import Past
-from imailpy.admin.operations.policies import Policies
-from imailpy.admin.operations.policy import Policy
 from imailpy.admin.operations.queue import Queue
 from imailpy.admin.operations.sending import Sending
 from imailpy.admin.operations.server import TheServer
@@ -47,9 +47,9 @@ NOUNS = (
     Queue,
     Bans,
     Past,
-    Policy,
+    Explaining,
     Check,
-    Policies,
+    Custom,
     TheServer,
 )
 

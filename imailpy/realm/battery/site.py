@@ -44,6 +44,12 @@ STRANGERS = (
     Peer("LMTP client", "127.0.0.1", "lmtp", "lmtp"),
 )
 
+
+def user(account: Account, address: str = STRANGERS[0].address) -> Peer:
+    """Somebody who has signed in to send."""
+    return Peer("user", address, "submission", "submission", user=account)
+
+
 # Where a stranger may come from instead, when the operator has listed these.
 ELSEWHERE = (
     "198.51.100.7",

@@ -165,8 +165,3 @@ class SimulatedThreads:
 
     def pool(self, name: str, *, threads: int, queue: int) -> SimulatedPool:
         return SimulatedPool(self, threads, queue)
-
-    def call_in_reactor(
-        self, function: Callable[..., object], *a: Any
-    ) -> None:
-        self._agenda.at(0.0, self._process, function, *a)

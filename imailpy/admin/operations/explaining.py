@@ -22,7 +22,7 @@ from imailpy.mail.facts import canonical_address
 _MOST_TEXT = 1000
 
 
-class Policy:
+class Explaining:
     """Their operations."""
 
     def __init__(self, house: House) -> None:

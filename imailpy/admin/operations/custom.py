@@ -6,7 +6,7 @@ from imailpy.admin.operations.doors import House
 from imailpy.admin.operations.words import BadRequest, Operation, Plain
 
 
-class Policies:
+class Custom:
     """Their operations."""
 
     def __init__(self, house: House) -> None:
