@@ -152,7 +152,7 @@ async def in_octets(account_id: Awaitable[str]) -> bytes | tuple[()]:
     return (await account_id).encode()
 
 
-def _silent(_: str) -> None:
+def silent(*_: str) -> None:
     """Nobody wants to hear it."""
 
 
@@ -187,7 +187,7 @@ class PasswordChecker:
         )
 
     async def check(
-        self, credentials: PasswordCredentials, say: Say = _silent
+        self, credentials: PasswordCredentials, say: Say = silent
     ) -> str:
         """Give the account's id, or raise `UnauthorizedLogin`."""
         # An empty password never reaches a back end that may take it for

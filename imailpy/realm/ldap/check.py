@@ -31,6 +31,7 @@ from imailpy.realm.checkers import (
     in_octets,
     needs_app_password,
     obstacle,
+    silent,
 )
 from imailpy.realm.ldap.accounts import Accounts
 from imailpy.realm.ldap.answers import LdapDown
@@ -43,14 +44,6 @@ from imailpy.realm.settings import LoginSettings
 Say = Callable[[str, str], None]
 # Stands for the kept hash in the memory of right passwords.
 _KEPT = "ldap"
-
-
-def _silent(step: str, found: str) -> None:
-    """Nobody wants to hear it."""
-
-
-def _unasked(what: str) -> None:
-    """Nobody wants to know."""
 
 
 @implementer(ICredentialsChecker)
@@ -92,8 +85,8 @@ class DirectoryChecker:
     async def check(
         self,
         credentials: PasswordCredentials,
-        say: Say = _silent,
-        by: Callable[[str], None] = _unasked,
+        say: Say = silent,
+        by: Callable[[str], None] = silent,
     ) -> str:
         """
         Give the account's id.
@@ -118,7 +111,7 @@ class DirectoryChecker:
         )
         # Who asks step by step wants to hear what the directory says now.
         if (
-            say is _silent
+            say is silent
             and account is not None
             and await self._remembered(account, credentials)
         ):

@@ -7,8 +7,8 @@ never "wrong".
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from attrs import define
 from twisted.cred.checkers import ICredentialsChecker
@@ -22,7 +22,7 @@ from imailpy.interfaces.directory import IDirectory
 from imailpy.interfaces.settings import Provider
 from imailpy.interfaces.world import IWorld
 from imailpy.mail import TokenCredentials
-from imailpy.realm.checkers import account_named
+from imailpy.realm.checkers import account_named, in_octets, silent
 from imailpy.realm.http import Http, NoAnswer
 from imailpy.realm.names import same_name
 from imailpy.realm.settings import LoginSettings
@@ -33,11 +33,8 @@ from imailpy.realm.tokens.settings import TokenSettings
 if TYPE_CHECKING:
     from imailpy.realm.tokens.keys import Keys
 
+# Hears a step and what came of it.
 Say = Callable[[str, str], None]
-
-
-def _silent(step: str, found: str) -> None:
-    """Nobody wants to hear it."""
 
 
 class ITokenShown(ICredentials):
@@ -87,14 +84,11 @@ class TokenChecker:
         self, credentials: ITokenShown
     ) -> Deferred[bytes | tuple[()]]:
         return Deferred.fromCoroutine(
-            self._in_octets(self.check(credentials.credentials))
+            in_octets(self.check(credentials.credentials))
         )
 
-    async def _in_octets(self, account_id: Awaitable[str]) -> Any:
-        return (await account_id).encode()
-
     async def check(
-        self, credentials: TokenCredentials, say: Say = _silent
+        self, credentials: TokenCredentials, say: Say = silent
     ) -> str:
         """
         Give the account's id.
